@@ -1,0 +1,55 @@
+// The allocation table: which payload of which sample lies where, and how long it is.
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "core/bytes.h"
+#include "core/format.h"
+#include "core/result.h"
+
+namespace betonfs {
+
+class BlockChecks;
+
+// Borrows the mapped table.  Any thread may call anything.
+//
+// In files of ours row i*P+k is payload k of sample i: found by arithmetic, nothing allocated.
+// FFCV's tables come in any order; for those, one index is built at the first lookup that
+// arithmetic does not answer: linear in the rows, 4 bytes per sample and per row (8 above 2^32
+// rows), kept for good.
+class SampleTable {
+ public:
+  // `checks` may be null (plain FFCV file).  `table_offset` is for messages.
+  SampleTable(Bytes table, uint64_t table_offset, uint64_t num_samples, uint32_t num_payloads,
+              const BlockChecks* checks, std::string path);
+  ~SampleTable();
+
+  uint64_t num_rows() const { return table_.size() / sizeof(RawTableRow); }
+
+  // Size of the payload of `sample` that starts at `payload_offset`, from the row that says so.
+  // `payload_number` is where to look first.
+  // Errors: kCorrupt  no row of the sample has that offset, or the block's checksum fails
+  Result<uint64_t> PayloadSize(SampleIndex sample, uint32_t payload_number,
+                               uint64_t payload_offset) const;
+
+  // Any row; index < num_rows().  Error kCorrupt: the checksum.
+  Result<RawTableRow> Row(uint64_t index) const;
+
+ private:
+  class OutOfOrderIndex;
+  Result<uint64_t> SearchOutOfOrder(SampleIndex sample, uint64_t payload_offset) const;
+
+  Bytes table_;
+  uint64_t table_offset_;
+  uint64_t num_samples_;
+  uint32_t num_payloads_;
+  const BlockChecks* checks_;
+  std::string path_;
+  mutable std::once_flag index_built_;
+  mutable std::unique_ptr<OutOfOrderIndex> index_;
+};
+
+}  // namespace betonfs
