@@ -1,6 +1,9 @@
 // The subcommands: each adds itself to the program and leaves its exit status when it has run.
 #pragma once
 
+#include <string>
+#include <vector>
+
 #include "core/result.h"
 
 namespace CLI {
@@ -10,10 +13,17 @@ class App;
 namespace betonfs {
 
 // Adds a subcommand with its options to `app`.  When the user chose it, CLI11 runs it during
-// parsing and `exit_code` holds the result.
+// parsing and `exit_code`, which outlives the parsing, holds the result.  To add a command: declare
+// its function here, define it in a cmd_*.cc of its own, and put it into kCommands in betonfs.cc.
 using AddCommand = void (*)(CLI::App& app, int& exit_code);
 
 // One line on stderr, "betonfs: <message>", and the status that goes with the error.
 int ReportError(const Error& error);
+
+// The program is called in two more ways: as `mount.betonfs FILE DIR -o ...` or
+// `mount.fuse.betonfs FILE DIR -o ...` by mount(8), and as `betonfs FILE DIR -o ...` by
+// mount.fuse3. Returns the arguments after the program's name as if the user had typed `betonfs
+// mount ...`.
+std::vector<std::string> NormalizeArguments(int argc, const char* const* argv);
 
 }  // namespace betonfs
