@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -27,13 +28,13 @@ struct IndexSections {
   std::vector<RawSample> samples;
 };
 
-// One thread at a time.  Costs what the sections cost (24 bytes and the name per entry, 40 per
-// sample, 48 per directory), and nothing more once Finish() returned.
+// One thread at a time.  Holds what the sections hold (24 bytes and the name per entry, 40 per
+// sample, 48 per directory); Finish() needs entries and names twice for a moment.
 class IndexBuilder {
  public:
   explicit IndexBuilder(uint64_t num_samples);
 
-  // Returns the new directory; kRootDir exists from the start.
+  // Returns the new directory; kRootDir exists from the start.  `parent` comes from here.
   DirIndex AddDirectory(DirIndex parent, std::string_view name, const EntryAttributes& attributes);
   void SetRootAttributes(const EntryAttributes& attributes);
 
@@ -43,19 +44,29 @@ class IndexBuilder {
                  const EntryAttributes& attributes, uint64_t size_bytes, uint64_t xxh3,
                  RawView raw_view = RawView::kPpm);
 
-  // Sorts the entries of every directory bytewise and numbers directories in the order of their
-  // paths, so that equal trees give equal bytes whatever the order of the calls.  The builder is
-  // empty afterwards. Errors: kInvalidArgument  a name that is empty, ".", "..", longer than 255
-  // bytes, with '/' or NUL,
-  //                           or twice in one directory (the path is in the message); a sample
-  //                           unnamed
+  // Sorts the entries of every directory bytewise and numbers directories depth first in that order
+  // (a directory, then all below it, then its next sibling), so that equal trees give equal bytes
+  // whatever the order of the calls.  The builder is empty afterwards.
+  // Errors: kInvalidArgument  a name that is empty, ".", "..", longer than 255 bytes, with '/' or
+  //                           NUL, or twice in one directory; a sample unnamed or named twice.  The
+  //                           message has the path.
   Result<IndexSections> Finish();
 
  private:
+  void AddEntry(DirIndex parent, std::string_view name, EntryKind kind, uint64_t target);
+  std::string_view NameOf(const RawEntry& entry) const;
+  std::string PathOf(const RawEntry& entry) const;
+  Status CheckSamplesNamed() const;
+  void GroupByDirectory();
+  Status SortRuns();
+  std::vector<uint32_t> DepthFirstOrder() const;
+  IndexSections Renumbered(const std::vector<uint32_t>& order);
+
   std::vector<RawDirectory> directories_;
-  std::vector<RawEntry> entries_;
+  std::vector<RawEntry> entries_;  // in the order of the calls, later grouped by directory
   std::string names_;
   std::vector<RawSample> samples_;
+  std::optional<Error> error_;  // the first one met while adding
 };
 
 }  // namespace betonfs

@@ -46,6 +46,9 @@ class PageLayout {
   std::span<const SampleIndex> oversize_samples() const { return oversize_; }
 
  private:
+  void Place(std::span<const uint64_t> payload_sizes, uint32_t payloads_per_sample,
+             const LayoutOptions& options);
+
   uint32_t page_size_bytes_ = 0;
   Extent pages_;
   std::vector<uint64_t> offsets_;
