@@ -1,0 +1,29 @@
+"""Pictures for tests: photographs in miniature, no two alike, the same in every run."""
+
+import numpy
+from PIL import Image
+
+
+def noise_picture(seed, width, height):
+    """A smooth random RGB picture: random dots, enlarged."""
+    random = numpy.random.default_rng(seed)
+    dots = random.integers(0, 256, (6, 8, 3), dtype=numpy.uint8)
+    return Image.fromarray(dots).resize((width, height), Image.BICUBIC)
+
+
+def write_class_folders(root, num_classes=4, pictures_per_class=12):
+    """root/class_<c>/<n>.jpg in several sizes, some of them grey or progressive.  Returns the paths
+    relative to root, sorted."""
+    paths = []
+    for label in range(num_classes):
+        folder = root / f"class_{label}"
+        folder.mkdir(parents=True)
+        for number in range(pictures_per_class):
+            seed = label * 1000 + number
+            picture = noise_picture(seed, 64 + 7 * number, 48 + 5 * number)
+            if number % 5 == 4:
+                picture = picture.convert("L")
+            path = folder / f"{number:03}.jpg"
+            picture.save(path, quality=88, progressive=number % 3 == 0)
+            paths.append(path.relative_to(root))
+    return sorted(paths)
