@@ -1,0 +1,76 @@
+#include "fs/log.h"
+
+#include <spdlog/sinks/basic_file_sink.h>
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/sinks/syslog_sink.h>
+#include <spdlog/spdlog.h>
+
+#include <cerrno>
+#include <fstream>
+#include <memory>
+
+namespace betonfs {
+namespace {
+
+// The process has one log, as it has one stderr.
+std::shared_ptr<spdlog::logger>& Logger() {
+  static std::shared_ptr<spdlog::logger> logger;
+  return logger;
+}
+
+Result<spdlog::sink_ptr> MakeSink(const LogOptions& options) {
+  switch (options.target) {
+    case LogTarget::kStderr:
+      return std::make_shared<spdlog::sinks::stderr_sink_mt>();
+    case LogTarget::kSyslog:
+      return std::make_shared<spdlog::sinks::syslog_sink_mt>("betonfs", LOG_PID, LOG_DAEMON, false);
+    case LogTarget::kFile:
+      break;
+  }
+  // spdlog reports by exceptions; ask the system first, which says why.
+  errno = 0;
+  if (!std::ofstream(options.file, std::ios::app)) {
+    return FailErrno("log file " + options.file, errno);
+  }
+  try {
+    return std::make_shared<spdlog::sinks::basic_file_sink_mt>(options.file);
+  } catch (const spdlog::spdlog_ex& error) {
+    return Fail(ErrorKind::kIo, error.what());
+  }
+}
+
+void Log(spdlog::level::level_enum level, std::string_view line) {
+  if (const auto& logger = Logger()) {
+    logger->log(level, spdlog::string_view_t(line.data(), line.size()));
+  }
+}
+
+}  // namespace
+
+Status StartLog(const LogOptions& options) {
+  ASSIGN_OR_RETURN(auto sink, MakeSink(options));
+  auto logger = std::make_shared<spdlog::logger>("betonfs", std::move(sink));
+  logger->set_pattern(options.target == LogTarget::kSyslog ? "%v" : "%Y-%m-%dT%H:%M:%S.%e %l %v");
+  logger->set_level(options.debug ? spdlog::level::debug : spdlog::level::info);
+  logger->flush_on(spdlog::level::debug);
+  logger->set_error_handler([](const std::string&) {});  // a full log disk harms no reader
+  Logger() = std::move(logger);
+  return {};
+}
+
+void StopLog() { Logger().reset(); }
+
+void LogDebug(std::string_view line) { Log(spdlog::level::debug, line); }
+void LogInfo(std::string_view line) { Log(spdlog::level::info, line); }
+void LogWarning(std::string_view line) { Log(spdlog::level::warn, line); }
+void LogError(std::string_view line) { Log(spdlog::level::err, line); }
+
+void LogFailedRequest(const FailedRequest& request, std::string_view cause) {
+  if (request.sys_errno == ENOENT) return;
+  const bool serious = request.sys_errno == EIO || request.sys_errno == ENOMEM;
+  Log(serious ? spdlog::level::err : spdlog::level::debug,
+      fmt::format("op={} ino={:#x} offset={} size={} errno={} cause=\"{}\"", request.op,
+                  request.ino, request.offset, request.size_bytes, request.sys_errno, cause));
+}
+
+}  // namespace betonfs
