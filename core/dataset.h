@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <mutex>
 #include <string>
 
 #include "core/bytes.h"
@@ -36,12 +37,12 @@ struct SampleRange {
 class Dataset {
  public:
   // Errors: those of MappedFile::Open;
-  //         kTruncated    the file ends inside header, descriptors, rows or table, or its writer
-  //         never
-  //                       finished (alloc_table_offset 0)
-  //         kUnsupported  version other than 2, unknown field type
+  //         kTruncated    the file ends inside header, descriptors, rows or table, the table has
+  //                       fewer rows than there are payloads, or its writer never finished
+  //                       (alloc_table_offset 0)
+  //         kUnsupported  version other than 2, unknown field type or dtype
   //         kCorrupt      page size, counts or extents are impossible, a table that is not whole
-  //         rows
+  //                       rows
   // A bad index region is not an error here: see index_error().
   static Result<std::unique_ptr<Dataset>> Open(const std::string& path);
   ~Dataset();
@@ -55,7 +56,7 @@ class Dataset {
   const SampleTable& table() const { return *table_; }
   Extent rows() const { return rows_; }
   Extent table_extent() const { return table_extent_; }
-  // From the first payload page to the end of the last; [rows end, index region or table).
+  // Where payloads may lie: [rows end, index region or table).
   Extent pages() const { return pages_; }
 
   // nullptr for a file without an index region (written by FFCV) or with a damaged one.
@@ -67,8 +68,10 @@ class Dataset {
   Result<Bytes> Row(SampleIndex sample) const;
 
   // The payload of `field` (one with has_payload).  Two or three cache misses, no allocation.
+  // A zero-length payload may have any offset inside the file: FFCV writes 0, among others.
   // Errors: kInvalidArgument  sample out of range
-  //         kCorrupt          no table row, sizes that disagree, bytes outside the page area
+  //         kCorrupt          no table row, a size other than the cell or the shape promises, bytes
+  //                           outside the page area, a checksum
   Result<Payload> PayloadOf(SampleIndex sample, const Field& field) const;
 
   uint64_t PageOf(uint64_t offset) const { return offset / page_size_bytes_; }
@@ -82,6 +85,8 @@ class Dataset {
 
  private:
   explicit Dataset(MappedFile file);
+  void OpenIndex(const RawHeader& header);
+  Result<uint64_t> FirstSampleFrom(uint64_t offset) const;
 
   MappedFile file_;
   uint64_t num_samples_ = 0;

@@ -84,7 +84,8 @@ Status SyncParentDirectory(const std::string& path);
 // A file that takes the place of `target` all at once, or leaves no trace.
 //
 // It has no name until Commit() (O_TMPFILE), so even kill -9 leaves nothing behind; where the file
-// system has no O_TMPFILE it is a dot file beside `target`, removed by the destructor.  One thread
+// system has no O_TMPFILE it is a dot file beside `target`, removed by the destructor.  A target
+// that is a symbolic link is followed; one that is replaced passes its permissions on.  One thread
 // at a time; the descriptor may be written positionally by many.
 class ReplacementFile {
  public:
@@ -103,10 +104,12 @@ class ReplacementFile {
   const std::string& target() const { return target_; }
 
   // fsync, rename over the target, fsync of the directory.  On an error the old file is as it was.
+  // Errors: kExists, kNoSpace, kIo.
   Status Commit();
 
  private:
   ReplacementFile(std::string target, Existing existing, UniqueFd fd, std::string temporary_path);
+  Status GiveTemporaryName();
 
   std::string target_;
   Existing existing_;

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "core/block_checks.h"
 #include "core/bytes.h"
@@ -93,6 +94,21 @@ class IndexView {
 
  private:
   IndexView() = default;
+
+  // The steps of Open().
+  Status ParseTrailer(const RawTrailer& trailer, uint64_t trailer_offset, const RawHeader& header);
+  Status PlaceSections(const RawTrailer& trailer, uint64_t trailer_offset, uint64_t rows_end);
+  Status MakeChecks(const RawTrailer& trailer, Extent header, Extent rows, Extent table);
+
+  // Item `index` of a section of T, checked against its block's checksum.
+  template <class T>
+  Result<T> Item(SectionKind kind, ProtectedRange range, uint64_t index, const char* what) const;
+  Result<std::string_view> NameOf(const RawEntry& raw, uint64_t index) const;
+  tl::unexpected<Error> Corrupt(std::string what) const;
+
+  void VerifyDirectory(DirIndex index, std::vector<Error>& errors) const;
+  void VerifySamples(std::vector<Error>& errors) const;
+  void VerifyPadding(std::vector<Error>& errors) const;
 
   Bytes file_;
   std::string path_;

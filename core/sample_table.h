@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -30,17 +31,25 @@ class SampleTable {
   uint64_t num_rows() const { return table_.size() / sizeof(RawTableRow); }
 
   // Size of the payload of `sample` that starts at `payload_offset`, from the row that says so.
-  // `payload_number` is where to look first.
-  // Errors: kCorrupt  no row of the sample has that offset, or the block's checksum fails
-  Result<uint64_t> PayloadSize(SampleIndex sample, uint32_t payload_number,
-                               uint64_t payload_offset) const;
+  // `payload_number` is where to look first.  `expected_size` is what the metadata promises, if it
+  // does: FFCV gives a zero-length payload the offset of the next one, so several rows of a sample
+  // may share an offset, and then the one of that size is meant (without a promise the payload's
+  // own by position, else the longest). Errors: kCorrupt  no row of the sample has that offset and
+  // size, or the block's checksum fails
+  Result<uint64_t> PayloadSize(SampleIndex sample, uint32_t payload_number, uint64_t payload_offset,
+                               std::optional<uint64_t> expected_size) const;
 
   // Any row; index < num_rows().  Error kCorrupt: the checksum.
   Result<RawTableRow> Row(uint64_t index) const;
 
  private:
   class OutOfOrderIndex;
-  Result<uint64_t> SearchOutOfOrder(SampleIndex sample, uint64_t payload_offset) const;
+  RawTableRow RawRow(uint64_t index) const;
+  Result<uint64_t> SearchOutOfOrder(SampleIndex sample, uint32_t payload_number,
+                                    uint64_t payload_offset,
+                                    std::optional<uint64_t> expected_size) const;
+  tl::unexpected<Error> NoRow(SampleIndex sample, uint64_t payload_offset,
+                              std::optional<uint64_t> expected_size, std::string found) const;
 
   Bytes table_;
   uint64_t table_offset_;

@@ -16,7 +16,8 @@ namespace betonfs {
 // What a file shows.
 //   RGBImage  jpg mode: the JPEG as stored; raw: PPM (P6), or BMP or PNG on request
 //   NDArray, TorchTensor  .npy v1    JSON  text without the closing NUL    Bytes, custom  as stored
-//   Float, Int  one line of text
+//   Float, Int  one line of text: a Float's least digits that read back as the same number
+//   all scalars  one JSON line; NaN, Infinity and -Infinity as Python's json spells them
 class FileContents {
  public:
   Bytes header() const { return owned_.empty() ? header_bytes() : AsBytes(owned_); }
@@ -26,13 +27,15 @@ class FileContents {
 
  private:
   friend class SampleViewer;
+  void SetScalar(Bytes row, const Field& field);
+  void SetRawImage(const Payload& payload, RawView raw_view);
   Bytes header_bytes() const {
     return shared_header_.empty() ? AsBytes({small_header_.data(), small_size_}) : shared_header_;
   }
 
   std::array<char, 32> small_header_{};
   uint8_t small_size_ = 0;
-  Bytes shared_header_;  // of the schema: .npy
+  Bytes shared_header_;  // of the schema: .npy; dies with the Dataset
   std::string owned_;    // rendered views
   Bytes payload_;
   uint64_t payload_offset_ = 0;

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/bytes.h"
@@ -28,8 +29,10 @@ const char* FieldTypeName(FieldType type);  // "float", "int", "image", "bytes",
 
 // Shape and dtype of an array field.
 struct ArrayType {
-  std::vector<uint64_t>
-      shape;          // trailing zero dimensions are lost in the file: (3, 0) reads as (3,)
+  // Trailing zero dimensions are lost in the file: (3, 0) reads as (3,), and as its payloads are
+  // empty, its samples are damaged to every reader.  All zeros, which FFCV does not load, is what
+  // it writes for (0,), and read as that.
+  std::vector<uint64_t> shape;
   std::string descr;  // JSON as stored, e.g. [["", "<f4"]]
   uint64_t item_size_bytes = 0;
   uint64_t payload_size_bytes = 0;  // product of shape * item size
@@ -41,24 +44,25 @@ struct Field {
   std::string name;  // cut at the first NUL
   uint32_t cell_offset = 0;
   uint32_t cell_size_bytes = 0;
-  bool has_payload = false;  // false for Float and Int, which live in the row alone
-  uint32_t payload_number =
-      0;            // among the payload fields of the schema; meaningless without payload
-  ArrayType array;  // NDArray and TorchTensor only
+  bool has_payload = false;      // false for Float and Int, which live in the row alone
+  uint32_t payload_number = 0;   // among the payload fields of the schema, if it has one
+  ArrayType array;               // NDArray and TorchTensor only
+  std::string custom_arguments;  // custom only: its 1024 argument bytes, carried along unread
 };
 
 // Immutable after it is made; any thread may read it.
 class Schema {
  public:
   // `descriptors` holds num_fields descriptors.  `path` is for messages.
-  // Errors: kUnsupported  unknown type id
-  //         kCorrupt      a name with bytes >= 0x80, a dtype or shape that means nothing, a payload
-  //                       size beyond 2^63
+  // Errors: kUnsupported  unknown type id, a dtype that numpy cannot store or does not have
+  //         kCorrupt      a name with bytes >= 0x80, a payload size of 2^63 or more
   static Result<Schema> Parse(Bytes descriptors, uint16_t num_fields, const std::string& path);
 
-  // For writers: lays the fields out by numpy's rule.  Only type, name and array.{shape,descr} of
-  // each field are read.  Error kInvalidArgument: names empty after cutting to 16 bytes or equal to
-  // another, not ASCII, a shape or dtype FFCV cannot read.
+  Schema() = default;  // no fields: to be assigned to
+
+  // For writers: lays the fields out by numpy's rule.  Only type, name, array.{shape,descr} and
+  // custom_arguments of each field are read.  Error kInvalidArgument: names empty after cutting to
+  // 16 bytes or equal to another, not ASCII, a shape or dtype FFCV cannot read.
   static Result<Schema> Make(std::vector<Field> fields);
 
   const std::vector<Field>& fields() const { return fields_; }
@@ -79,6 +83,8 @@ class Schema {
   bool SameAs(const Schema& other) const;
 
  private:
+  explicit Schema(std::vector<Field> fields);
+
   std::vector<Field> fields_;
   std::vector<uint16_t> payload_fields_;
   uint64_t row_size_bytes_ = 0;
