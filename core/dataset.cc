@@ -93,15 +93,18 @@ Result<Layout> ParseLayout(Bytes file, const std::string& path) {
   }
   ASSIGN_OR_RETURN(layout.schema, Schema::Parse(*descriptors, num_fields, path));
 
-  // Both factors are small enough: 2^45 samples, rows of 65,535 cells.
-  layout.rows = {sizeof(RawHeader) + descriptors_size,
-                 layout.header.num_samples * layout.schema.row_size_bytes()};
-  const uint64_t rows_end = layout.rows.offset + layout.rows.size;
-  if (!Slice(file, layout.rows.offset, layout.rows.size)) {
+  // Divided and not multiplied: 2^45 rows of 65,535 fields would not fit 64 bits.
+  const uint64_t num_samples = layout.header.num_samples;
+  const uint64_t rows_offset = sizeof(RawHeader) + descriptors_size;
+  const uint64_t room = file.size() - rows_offset;
+  if (num_samples > room / layout.schema.row_size_bytes()) {
     return Fail(ErrorKind::kTruncated,
-                Cat(path, ": ends at ", file.size(), ", inside the metadata of ",
-                    uint64_t{layout.header.num_samples}, " samples, which ends at ", rows_end));
+                Cat(path, ": ends at ", file.size(), ", inside the metadata of ", num_samples,
+                    " samples of ", layout.schema.row_size_bytes(), " bytes, which starts at ",
+                    rows_offset));
   }
+  layout.rows = {rows_offset, num_samples * layout.schema.row_size_bytes()};
+  const uint64_t rows_end = rows_offset + layout.rows.size;
   ASSIGN_OR_RETURN(layout.table,
                    ParseTableExtent(file, layout.header, layout.schema, rows_end, path));
   return layout;

@@ -75,5 +75,23 @@ TEST_F(DatasetTest, RefusesEveryTruncation) {
   }
 }
 
+// 65,535 fields of 16 bytes and 2^44 + 1 samples: the product does not fit 64 bits.
+TEST_F(DatasetTest, RefusesRowsWhoseSizeWouldOverflow) {
+  RawHeader header;
+  header.version = kBetonVersion;
+  header.num_fields = 0xffff;
+  header.page_size_bytes = kMinPageSizeBytes;
+  header.num_samples = (uint64_t{1} << 44) + 17;
+  std::string file(AsText(std::as_bytes(std::span(&header, 1))));
+  RawFieldDescriptor bytes_field{};
+  bytes_field.type_id = static_cast<uint8_t>(FieldType::kBytes);
+  for (int i = 0; i < 0xffff; ++i) file += AsText(std::as_bytes(std::span(&bytes_field, 1)));
+  header.alloc_table_offset = file.size();
+  file.replace(0, sizeof header, AsText(std::as_bytes(std::span(&header, 1))));
+  const auto dataset = Open(file);
+  ASSERT_FALSE(dataset);
+  EXPECT_EQ(dataset.error().kind, ErrorKind::kTruncated) << dataset.error().message;
+}
+
 }  // namespace
 }  // namespace betonfs
