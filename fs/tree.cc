@@ -1,0 +1,141 @@
+#include "fs/tree.h"
+
+#include <algorithm>
+
+#include "core/escape_name.h"
+#include "fs/sample_names.h"
+#include "fs/tree_flat.h"
+#include "fs/tree_paths.h"
+
+namespace betonfs {
+namespace {
+
+constexpr size_t kFlatDigits = 8;
+constexpr size_t kSamplesDigits = 6;  // as in WebDataset's own examples
+
+std::string Quoted(const std::string& name) { return "'" + EscapeName(name) + "'"; }
+
+std::string FieldList(const Schema& schema) {
+  std::string list;
+  for (const Field& field : schema.fields()) {
+    list += (list.empty() ? "" : ", ") + EscapeName(field.name) + " (" + FieldTypeName(field.type) +
+            ")";
+  }
+  return list;
+}
+
+Result<const Field*> FindField(const Schema& schema, const std::string& name, const char* option) {
+  if (const Field* field = schema.Find(name)) return field;
+  return Fail(ErrorKind::kInvalidArgument, std::string(option) + ": no field " + Quoted(name) +
+                                               ", the file has " + FieldList(schema));
+}
+
+size_t CountInts(const Schema& schema) {
+  return static_cast<size_t>(
+      std::count_if(schema.fields().begin(), schema.fields().end(),
+                    [](const Field& field) { return field.type == FieldType::kInt; }));
+}
+
+// The field of that option, else the one called "label", else the only Int field, else none.
+Result<const Field*> ChooseLabel(const Schema& schema, const TreeOptions& options) {
+  if (!options.label.empty()) {
+    ASSIGN_OR_RETURN(const Field* field, FindField(schema, options.label, "label"));
+    if (field->type == FieldType::kInt) return field;
+    return Fail(ErrorKind::kInvalidArgument, "label: field " + Quoted(options.label) + " is " +
+                                                 FieldTypeName(field->type) + ", not int");
+  }
+  const Field* named = schema.Find("label");
+  if (named && named->type == FieldType::kInt) return named;
+  if (CountInts(schema) != 1) return nullptr;
+  for (const Field& field : schema.fields()) {
+    if (field.type == FieldType::kInt) return &field;
+  }
+  return nullptr;
+}
+
+Result<uint16_t> ChooseMainField(const Shards& shards, const TreeOptions& options) {
+  if (options.field.empty()) return shards.all().front().viewer->PrimaryField();
+  ASSIGN_OR_RETURN(const Field* field, FindField(shards.schema(), options.field, "field"));
+  return shards.schema().NumberOf(*field);
+}
+
+// All files store names.  Error: some file's index region is damaged, or `wanted` and there is
+// none.
+Result<bool> HasStoredPaths(const Shards& shards, bool wanted) {
+  for (const Shard& shard : shards.all()) {
+    const Dataset& dataset = *shard.dataset;
+    if (const Error* error = dataset.index_error()) {
+      return Fail(error->kind,
+                  error->message + " (-o tree=flat serves the samples under made-up names)");
+    }
+    if (dataset.index()) continue;
+    if (!wanted) return false;
+    return Fail(ErrorKind::kInvalidArgument,
+                "tree=paths: " + EscapeName(dataset.path()) + " stores no paths");
+  }
+  return true;
+}
+
+Result<TreeKind> ChooseKind(const Shards& shards, const TreeOptions& options) {
+  const bool auto_kind = options.kind == TreeKind::kAuto;
+  if (!auto_kind && options.kind != TreeKind::kPaths) return options.kind;
+  ASSIGN_OR_RETURN(const bool stored, HasStoredPaths(shards, !auto_kind));
+  if (stored) return TreeKind::kPaths;
+  const Schema& schema = shards.schema();
+  if (schema.num_payloads() != 1) return TreeKind::kSamples;
+  const bool labelled = CountInts(schema) == 1 || !options.label.empty();
+  return labelled ? TreeKind::kLabel : TreeKind::kFlat;
+}
+
+}  // namespace
+
+const char* TreeName(TreeKind kind) {
+  switch (kind) {
+    case TreeKind::kAuto:
+      return "auto";
+    case TreeKind::kPaths:
+      return "paths";
+    case TreeKind::kLabel:
+      return "label";
+    case TreeKind::kFlat:
+      return "flat";
+    case TreeKind::kSamples:
+      return "samples";
+  }
+  return "unknown";
+}
+
+Status Tree::CheckFile(Ino ino) const {
+  if (ino.is_file() && Number(ino.sample()) < shards_->num_samples()) {
+    const bool has_field =
+        ino.field() == kScalarsField || ino.field() < shards_->schema().fields().size();
+    if (has_field) return {};
+  }
+  return Fail(ErrorKind::kNotFound, "no such inode");
+}
+
+Result<std::unique_ptr<Tree>> Tree::Make(const Shards& shards, const TreeOptions& options) {
+  ASSIGN_OR_RETURN(const TreeKind kind, ChooseKind(shards, options));
+  ASSIGN_OR_RETURN(const uint16_t main_field, ChooseMainField(shards, options));
+  ASSIGN_OR_RETURN(const Field* label, ChooseLabel(shards.schema(), options));
+  const SampleRange all{0, shards.num_samples()};
+  switch (kind) {
+    case TreeKind::kPaths:
+      if (!options.field.empty()) {
+        return Fail(ErrorKind::kInvalidArgument,
+                    "field: the stored files show what was packed (choose -o tree=flat, label or "
+                    "samples)");
+      }
+      return std::make_unique<PathsTree>(shards, 0, main_field, label);
+    case TreeKind::kSamples:
+      return std::make_unique<FlatTree>(kind, shards, main_field, label,
+                                        SampleNames(shards, all, NameAllFields(shards.schema()),
+                                                    kSamplesDigits, options.raw_view));
+    default:
+      return std::make_unique<FlatTree>(
+          kind, shards, main_field, label,
+          SampleNames(shards, all, {{main_field, ""}}, kFlatDigits, options.raw_view));
+  }
+}
+
+}  // namespace betonfs
