@@ -1,15 +1,22 @@
 #include "tools/commands.h"
 
+#include <cerrno>
 #include <cstdio>
 #include <string_view>
 
+#include "core/escape_name.h"
 #include "tools/exit_codes.h"
 
 namespace betonfs {
 
 int ReportError(const Error& error) {
-  std::fprintf(stderr, "betonfs: %s\n", error.message.c_str());
+  std::fprintf(stderr, "betonfs: %s\n", EscapeName(error.message).c_str());
   return ExitCodeOf(error);
+}
+
+int FinishOutput(int exit_code) {
+  if (std::fflush(stdout) == 0 && !std::ferror(stdout)) return exit_code;
+  return ReportError(FailErrno("standard output", errno).value());
 }
 
 std::vector<std::string> NormalizeArguments(int argc, const char* const* argv) {

@@ -17,8 +17,15 @@ namespace betonfs {
 // its function here, define it in a cmd_*.cc of its own, and put it into kCommands in betonfs.cc.
 using AddCommand = void (*)(CLI::App& app, int& exit_code);
 
-// One line on stderr, "betonfs: <message>", and the status that goes with the error.
+void AddInfo(CLI::App& app, int& exit_code);
+
+// One line on stderr, "betonfs: <message>" with names escaped (messages hold them as they are), and
+// the status that goes with the error.
 int ReportError(const Error& error);
+
+// Ends what a command wrote to stdout: `exit_code`, or that of a failed write (a full disk), which
+// is reported.
+int FinishOutput(int exit_code);
 
 // The program is called in two more ways: as `mount.betonfs FILE DIR -o ...` or
 // `mount.fuse.betonfs FILE DIR -o ...` by mount(8), and as `betonfs FILE DIR -o ...` by
