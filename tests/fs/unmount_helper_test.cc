@@ -34,7 +34,7 @@ class UnmountHelperTest : public testing::Test {
   void ExpectWithMount(const std::function<bool()>& body) const {
     const int status = RunInChild([&] {
       if (unshare(CLONE_NEWNS) != 0 ||
-          mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
+          mount("none", "/", "none", MS_REC | MS_PRIVATE, nullptr) != 0 ||
           mount("tmpfs", mountpoint_.c_str(), "tmpfs", 0, nullptr) != 0) {
         return kNoMounts;
       }
