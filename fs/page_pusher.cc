@@ -221,7 +221,9 @@ void PagePusher::Witness(uint64_t index, uint64_t file, uint64_t payload_offset,
   // What we released ourselves is no sign of anything.
   const bool released = pushed && release_store_.load(std::memory_order_relaxed);
   if (!released && !Resident(payload_offset)) return WitnessEviction(index);
-  const bool canary = IsCanary(file / options_.files_per_sample);
+  const uint64_t sample = file / options_.files_per_sample;
+  const bool canary =
+      IsCanary(sample) || sample == unit.extra_canary.load(std::memory_order_relaxed);
   if (pushed && was_present) {
     Add(kReadsAfterPush);
     return WitnessEviction(index);
@@ -472,7 +474,7 @@ void PagePusher::StoreLoop() {
       PushUnit(job.first);
     } else {
       for (uint64_t i = 0; i < job.count && !stopping_; ++i) {
-        PushSamples({Number(job.plan->at(job.first + i)), 1});
+        PushSamples({Number(job.plan->at(job.first + i)), 1}, UINT64_MAX);
       }
     }
     lock.lock();
@@ -487,7 +489,7 @@ void PagePusher::PushUnit(uint64_t index) {
   const Extent extent = UnitExtent(index);
   const auto samples = dataset_.SamplesIn(extent);
   if (!samples && samples.error().kind == ErrorKind::kUnsupported) unordered_.store(true);
-  if (!samples || samples->count == 0) return FinishUnit(unit, {0, 0}, false);
+  if (!samples || samples->count == 0) return FinishUnit(unit, 1, false);
   if (unit.stale.exchange(false)) {
     present_.ClearRange(samples->first * options_.files_per_sample,
                         samples->count * options_.files_per_sample);
@@ -497,12 +499,26 @@ void PagePusher::PushUnit(uint64_t index) {
                                extent.size + extent.offset % kSystemPageBytes)) {
     madvise(const_cast<std::byte*>(bytes->data()), bytes->size(), MADV_POPULATE_READ);
   }
-  const bool push = IsWorthPushing(unit, extent, *samples);
-  if (push) {
-    PushSamples(*samples);
-    Add(kUnitsPushed);
+  if (!IsWorthPushing(unit, extent, *samples)) {
+    return FinishUnit(unit, (samples->count + 1) / 2, false);
   }
-  FinishUnit(unit, *samples, push);
+  const uint64_t canaries = ChooseCanaries(unit, *samples);
+  PushSamples(*samples, unit.extra_canary.load(std::memory_order_relaxed));
+  Add(kUnitsPushed);
+  FinishUnit(unit, (canaries + 1) / 2, true);
+}
+
+// Only a sample that the kernel does not have yet can bear witness.  Returns how many there are.
+uint64_t PagePusher::ChooseCanaries(Unit& unit, SampleRange samples) {
+  uint64_t canaries = 0;
+  uint64_t absent = UINT64_MAX;
+  for (uint64_t s = samples.first; s < samples.first + samples.count; ++s) {
+    if (present_.Test(s * options_.files_per_sample)) continue;
+    canaries += IsCanary(s);
+    if (absent == UINT64_MAX || s <= samples.first + samples.count / 2) absent = s;
+  }
+  unit.extra_canary.store(canaries == 0 ? absent : UINT64_MAX, std::memory_order_relaxed);
+  return std::max<uint64_t>(1, canaries);
 }
 
 // Sets when to ask again if not.
@@ -523,12 +539,9 @@ bool PagePusher::IsWorthPushing(Unit& unit, Extent extent, SampleRange samples) 
   return false;
 }
 
-void PagePusher::FinishUnit(Unit& unit, SampleRange samples, bool pushed) {
-  uint64_t canaries = 0;
-  for (uint64_t s = 0; pushed && s < samples.count; ++s) canaries += IsCanary(samples.first + s);
-  const uint64_t proofs = pushed ? (canaries + 1) / 2 : (samples.count + 1) / 2;
+void PagePusher::FinishUnit(Unit& unit, uint64_t proofs_wanted, bool pushed) {
   unit.proofs.store(0);
-  unit.proofs_wanted.store(static_cast<uint32_t>(std::max<uint64_t>(1, proofs)));
+  unit.proofs_wanted.store(static_cast<uint32_t>(proofs_wanted));
   unit.gone.store(0);
   unit.missed.store(0);
   unit.pushed.store(pushed);
@@ -537,12 +550,12 @@ void PagePusher::FinishUnit(Unit& unit, SampleRange samples, bool pushed) {
 }
 
 // Known, absent and not a canary: those go.  Runs of them are released from the store.
-void PagePusher::PushSamples(SampleRange samples) {
+void PagePusher::PushSamples(SampleRange samples, uint64_t extra_canary) {
   const bool release = release_store_.load(std::memory_order_relaxed);
   Extent run;
   for (uint64_t s = samples.first; s < samples.first + samples.count; ++s) {
     if (stopping_.load(std::memory_order_relaxed)) return;
-    const bool pushed = !IsCanary(s) && PushSample(s);
+    const bool pushed = !IsCanary(s) && s != extra_canary && PushSample(s);
     const auto extent = release && pushed ? ExtentOf(s) : std::nullopt;
     if (extent && run.size > 0) {
       run.size = extent->offset + extent->size - run.offset;

@@ -144,8 +144,10 @@ class PagePusher {
     std::atomic<bool> by_lookup{false};  // no READ has come yet for what a LOOKUP read ahead
     std::atomic<uint32_t> proofs{0};     // of use: canary READs; of a unit read ahead, all READs
     std::atomic<uint32_t> proofs_wanted{0};
-    std::atomic<uint32_t> gone{0};         // READs for what had been pushed
-    std::atomic<uint32_t> missed{0};       // READs for what had not, its inode being unknown then
+    std::atomic<uint32_t> gone{0};    // READs for what had been pushed
+    std::atomic<uint32_t> missed{0};  // READs for what had not, its inode being unknown then
+    // Stands in where a unit has no canary of its own that could still be read.
+    std::atomic<uint64_t> extra_canary{UINT64_MAX};
     std::atomic<uint64_t> retry_known{0};  // as many known inodes make another push worth while
   };
   struct Job {
@@ -202,10 +204,11 @@ class PagePusher {
   void StoreLoop();
   void PushUnit(uint64_t unit);
   bool IsWorthPushing(Unit& unit, Extent extent, SampleRange samples);
-  void PushSamples(SampleRange samples);
+  uint64_t ChooseCanaries(Unit& unit, SampleRange samples);
+  void PushSamples(SampleRange samples, uint64_t extra_canary);
   bool PushSample(uint64_t sample);
   bool PushFile(uint64_t file);
-  void FinishUnit(Unit& unit, SampleRange samples, bool pushed);
+  void FinishUnit(Unit& unit, uint64_t proofs_wanted, bool pushed);
   void Release(Extent extent);
 
   void Add(Counter counter, uint64_t value = 1) {
