@@ -138,9 +138,10 @@ Status DropCapabilities(bool keep_files_of_others) {
 // What glibc, libfuse, spdlog and we need to serve, with any arguments.
 constexpr const char* kCallsOfReaders[] = {
     // descriptors
-    "close", "dup", "dup3", "fcntl", "fstat", "fstatfs", "getdents64", "lseek", "newfstatat",
-    "open", "openat", "pipe2", "poll", "ppoll", "pread64", "preadv", "preadv2", "read", "readlink",
-    "readlinkat", "readv", "splice", "stat", "statfs", "statx", "vmsplice", "write", "writev",
+    "access", "close", "dup", "dup2", "dup3", "faccessat", "faccessat2", "fcntl", "fstat",
+    "fstatfs", "getdents64", "lseek", "newfstatat", "lstat", "open", "openat", "pipe2", "poll",
+    "ppoll", "pread64", "preadv", "preadv2", "read", "readlink", "pselect6", "readlinkat", "readv",
+    "select", "splice", "stat", "statfs", "statx", "vmsplice", "write", "writev",
     // memory
     "brk", "fadvise64", "madvise", "mincore", "mremap", "munmap", "readahead",
     // threads and signals

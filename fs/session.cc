@@ -1,6 +1,7 @@
 #include "fs/session.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -14,6 +15,7 @@
 #include <thread>
 
 #include "core/escape_name.h"
+#include "fs/log.h"
 #include "fs/mount_table.h"
 #include "fs/mountpoint.h"
 
@@ -143,6 +145,7 @@ Session::Session(const SessionOptions& options) : options_(options) {
 }
 
 Session::~Session() {
+  if (helper_) UnmountByHelper();
   if (mounted_) fuse_session_unmount(session_);
   if (session_) fuse_session_destroy(session_);
   if (readahead_fd_ >= 0) close(readahead_fd_);
@@ -174,8 +177,29 @@ Status Session::Prepare(const fuse_lowlevel_ops& ops, void* userdata) {
     return Fail(refused ? ErrorKind::kPermission : ErrorKind::kIo,
                 "mount on " + EscapeName(mountpoint_) + ": " + LastFuseMessage(), mount_errno);
   }
+  if (options_.unmount_by_helper) {
+    ASSIGN_OR_RETURN(auto helper, UnmountHelper::Start(mountpoint_));
+    helper_.emplace(std::move(helper));
+  }
   OpenReadahead();
   return {};
+}
+
+// Afterwards libfuse, which would try to unmount by itself, finds a descriptor in error, as it does
+// when somebody else has unmounted, and leaves it at closing it.
+void Session::UnmountByHelper() {
+  const int connection = fuse_session_fd(session_);
+  pollfd state{connection, POLLIN, 0};
+  const bool gone = poll(&state, 1, 0) == 1 && (state.revents & POLLERR) != 0;
+  if (gone) return;
+  if (const Status status = helper_->Unmount(UnmountHelper::Kind::kLazy); !status) {
+    LogError(status.error().message);
+  }
+  int ends[2];
+  if (pipe2(ends, O_CLOEXEC) != 0) return;
+  close(ends[0]);  // writing into the other end is an error from now on
+  dup2(ends[1], connection);
+  close(ends[1]);
 }
 
 Status Session::Run(const std::function<void()>& on_answer) {

@@ -4,11 +4,13 @@
 #include <csignal>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "core/result.h"
 #include "fs/reply.h"
+#include "fs/unmount_helper.h"
 
 namespace betonfs {
 
@@ -24,6 +26,8 @@ struct SessionOptions {
   // What /sys/class/bdi/.../read_ahead_kb is raised to; 0: left as it is.
   unsigned readahead_kib = 0;
   bool debug = false;  // libfuse prints every request on stderr
+  // Unmount through a process started right after mounting: the sandbox will forbid it to this one.
+  bool unmount_by_helper = false;
 };
 
 // Owns the libfuse session and the mount; the destructor unmounts.  Made, run and destroyed by one
@@ -70,6 +74,7 @@ class Session {
 
   explicit Session(const SessionOptions& options);
   Status Prepare(const fuse_lowlevel_ops& ops, void* userdata);
+  void UnmountByHelper();
   void OpenReadahead();
   void RaiseReadahead();
 
@@ -77,6 +82,7 @@ class Session {
   std::string mountpoint_;
   fuse_session* session_ = nullptr;
   bool mounted_ = false;
+  std::optional<UnmountHelper> helper_;
   sigset_t old_mask_{};
   struct sigaction old_wake_ {};
   int readahead_fd_ = -1;
