@@ -191,9 +191,7 @@ class Worker {
   }
 
   void Report(uint64_t num_samples, uint64_t num_bytes) {
-    if (job_.options.progress == nullptr) return;
-    job_.options.progress->samples.fetch_add(num_samples, std::memory_order_relaxed);
-    job_.options.progress->bytes.fetch_add(num_bytes, std::memory_order_relaxed);
+    if (job_.options.on_progress) job_.options.on_progress(num_samples, num_bytes);
   }
 
   Job& job_;

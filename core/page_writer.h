@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -60,12 +61,6 @@ class SampleSource {
   virtual Status AddNames(IndexBuilder& index, std::span<const uint64_t> xxh3) = 0;
 };
 
-// How far a write has come, to be looked at from another thread.
-struct WriteProgress {
-  std::atomic<uint64_t> samples{0};
-  std::atomic<uint64_t> bytes{0};  // of payloads
-};
-
 // The largest piece of work: whatever the page size, no worker holds more than this.
 inline constexpr uint64_t kMaxUnitSizeBytes = 8u << 20;
 
@@ -74,7 +69,8 @@ struct WriteOptions {
   // Each worker's buffer; num_threads * unit_size_bytes is all the memory payloads take.
   uint64_t unit_size_bytes = 1u << 20;
   const std::atomic<bool>* cancel = nullptr;  // set from anywhere to stop with kCancelled
-  WriteProgress* progress = nullptr;
+  // Called by the workers, several at a time, as each unit is written: how much more is done.
+  std::function<void(uint64_t num_samples, uint64_t payload_bytes)> on_progress = nullptr;
 };
 
 // Where WritePages leaves what it learned.

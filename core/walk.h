@@ -26,7 +26,7 @@ struct WalkOptions {
   unsigned num_threads = 1;
   const std::atomic<bool>* cancel = nullptr;
   // A file that is left out: the target of the pack, which may lie in the tree.  inode 0: none.
-  FileIdentity output;
+  FileIdentity output{};
 };
 
 struct WalkedDirectory {

@@ -9,8 +9,6 @@
 #include <fstream>
 #include <memory>
 
-#include "core/escape_name.h"
-
 namespace betonfs {
 namespace {
 
@@ -72,8 +70,7 @@ void LogFailedRequest(const FailedRequest& request, std::string_view cause) {
   const bool serious = request.sys_errno == EIO || request.sys_errno == ENOMEM;
   Log(serious ? spdlog::level::err : spdlog::level::debug,
       fmt::format("op={} ino={:#x} offset={} size={} errno={} cause=\"{}\"", request.op,
-                  request.ino, request.offset, request.size_bytes, request.sys_errno,
-                  EscapeName(cause)));
+                  request.ino, request.offset, request.size_bytes, request.sys_errno, cause));
 }
 
 }  // namespace betonfs

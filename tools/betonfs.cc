@@ -8,12 +8,7 @@
 namespace {
 
 // In the order of the help text.
-constexpr std::initializer_list<betonfs::AddCommand> kCommands{
-    betonfs::AddLs,
-    betonfs::AddCat,
-    betonfs::AddInfo,
-    betonfs::AddUnpack,
-};
+constexpr std::initializer_list<betonfs::AddCommand> kCommands{betonfs::AddPack, betonfs::AddInfo};
 
 std::string UsageError(const CLI::App* app, const CLI::Error& error) {
   std::string command = "betonfs";

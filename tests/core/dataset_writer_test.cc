@@ -148,14 +148,17 @@ TEST(DatasetWriter, CancellingLeavesNothing) {
 
 TEST(DatasetWriter, ProgressEndsAtTheWhole) {
   const TempDir dir;
-  WriteProgress progress;
+  std::atomic<uint64_t> samples{0}, bytes{0};
   SyntheticSource source({.num_samples = 300, .size_of = MixedSize});
   DatasetOptions options = SmallUnits();
-  options.write.progress = &progress;
+  options.write.on_progress = [&](uint64_t more_samples, uint64_t more_bytes) {
+    samples += more_samples;
+    bytes += more_bytes;
+  };
   const auto written = WriteDataset(dir / "out.beton", source, options);
   ASSERT_TRUE(written);
-  EXPECT_EQ(progress.samples, 300u);
-  EXPECT_EQ(progress.bytes, written->payload_bytes);
+  EXPECT_EQ(samples, 300u);
+  EXPECT_EQ(bytes, written->payload_bytes);
 }
 
 }  // namespace
