@@ -29,7 +29,7 @@ Utf8Character Decode(std::string_view text) {
 }
 
 bool IsHarmless(uint32_t code) {
-  if (code < 0x20 || code == '\\' || (code >= 0x7f && code < 0xa0)) return false;
+  if (code < 0x20 || (code >= 0x7f && code < 0xa0)) return false;
   return !(code >= 0x2028 && code <= 0x202e) && !(code >= 0x2066 && code <= 0x2069);
 }
 
@@ -56,22 +56,27 @@ void AppendEscaped(char byte, std::string& out) {
   }
 }
 
-}  // namespace
-
-std::string EscapeName(std::string_view name) {
+std::string Escape(std::string_view text, bool escapes_backslash) {
   std::string out;
-  out.reserve(name.size());
-  while (!name.empty()) {
-    const Utf8Character character = Decode(name);
+  out.reserve(text.size());
+  while (!text.empty()) {
+    const Utf8Character character = Decode(text);
     const size_t size = character.size == 0 ? 1 : character.size;
-    if (character.size != 0 && IsHarmless(character.code)) {
-      out += name.substr(0, size);
+    const bool is_kept = character.code != '\\' || !escapes_backslash;
+    if (character.size != 0 && IsHarmless(character.code) && is_kept) {
+      out += text.substr(0, size);
     } else {
-      for (const char byte : name.substr(0, size)) AppendEscaped(byte, out);
+      for (const char byte : text.substr(0, size)) AppendEscaped(byte, out);
     }
-    name.remove_prefix(size);
+    text.remove_prefix(size);
   }
   return out;
 }
+
+}  // namespace
+
+std::string EscapeName(std::string_view name) { return Escape(name, true); }
+
+std::string EscapeMessage(std::string_view message) { return Escape(message, false); }
 
 }  // namespace betonfs

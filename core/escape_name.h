@@ -13,4 +13,8 @@ namespace betonfs {
 // printf '%b'.
 std::string EscapeName(std::string_view name);
 
+// The same for a whole message, where a backslash stays as it is: it may begin the escape of a name
+// in it.
+std::string EscapeMessage(std::string_view message);
+
 }  // namespace betonfs

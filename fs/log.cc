@@ -9,6 +9,8 @@
 #include <fstream>
 #include <memory>
 
+#include "core/escape_name.h"
+
 namespace betonfs {
 namespace {
 
@@ -70,7 +72,8 @@ void LogFailedRequest(const FailedRequest& request, std::string_view cause) {
   const bool serious = request.sys_errno == EIO || request.sys_errno == ENOMEM;
   Log(serious ? spdlog::level::err : spdlog::level::debug,
       fmt::format("op={} ino={:#x} offset={} size={} errno={} cause=\"{}\"", request.op,
-                  request.ino, request.offset, request.size_bytes, request.sys_errno, cause));
+                  request.ino, request.offset, request.size_bytes, request.sys_errno,
+                  EscapeName(cause)));
 }
 
 }  // namespace betonfs

@@ -13,7 +13,6 @@
 #include <cstdlib>
 #include <filesystem>
 
-#include "core/escape_name.h"
 #include "core/file.h"
 #include "fs/mount_table.h"
 
@@ -24,12 +23,12 @@ namespace {
 Result<std::string> AbsoluteMountpoint(const std::string& mountpoint) {
   char resolved[PATH_MAX];
   if (realpath(mountpoint.c_str(), resolved)) return std::string(resolved);
-  if (errno != ENOTCONN) return FailErrno("mountpoint " + EscapeName(mountpoint), errno);
+  if (errno != ENOTCONN) return FailErrno("mountpoint " + mountpoint, errno);
   std::filesystem::path path(mountpoint);
   if (!path.has_filename()) path = path.parent_path();  // "mnt/"
   const std::filesystem::path parent = path.has_parent_path() ? path.parent_path() : ".";
   if (!realpath(parent.c_str(), resolved)) {
-    return FailErrno("mountpoint " + EscapeName(mountpoint), errno);
+    return FailErrno("mountpoint " + mountpoint, errno);
   }
   return std::string(resolved) + "/" + path.filename().string();
 }
@@ -41,7 +40,7 @@ bool IsDeadMount(const std::string& path) {
 
 Result<bool> IsEmptyDirectory(const std::string& path) {
   DIR* dir = opendir(path.c_str());
-  if (!dir) return FailErrno("mountpoint " + EscapeName(path), errno);
+  if (!dir) return FailErrno("mountpoint " + path, errno);
   bool empty = true;
   while (const dirent* entry = readdir(dir)) {
     const std::string_view name = entry->d_name;
@@ -53,9 +52,9 @@ Result<bool> IsEmptyDirectory(const std::string& path) {
 
 Status CheckDirectory(const std::string& path) {
   struct stat st;
-  if (stat(path.c_str(), &st) != 0) return FailErrno("mountpoint " + EscapeName(path), errno);
+  if (stat(path.c_str(), &st) != 0) return FailErrno("mountpoint " + path, errno);
   if (S_ISDIR(st.st_mode)) return {};
-  return Fail(ErrorKind::kInvalidArgument, "mountpoint " + EscapeName(path) + ": not a directory");
+  return Fail(ErrorKind::kInvalidArgument, "mountpoint " + path + ": not a directory");
 }
 
 Status UnmountByHelper(const std::string& mountpoint, bool lazy) {
@@ -68,7 +67,7 @@ Status UnmountByHelper(const std::string& mountpoint, bool lazy) {
   while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
   }
   if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return {};
-  return Fail(ErrorKind::kBusy, "fusermount3 could not unmount " + EscapeName(mountpoint));
+  return Fail(ErrorKind::kBusy, "fusermount3 could not unmount " + mountpoint);
 }
 
 }  // namespace
@@ -91,15 +90,14 @@ Result<std::string> PrepareMountpoint(const std::string& mountpoint, bool nonemp
   RETURN_IF_ERROR(CheckDirectory(path));
   ASSIGN_OR_RETURN(const auto mounted, FindMount(path));
   if (mounted) {
-    return Fail(ErrorKind::kBusy, "mountpoint " + EscapeName(path) + ": " +
-                                      EscapeName(mounted->source) + " (" + mounted->type +
-                                      ") is mounted there already");
+    return Fail(ErrorKind::kBusy, "mountpoint " + path + ": " + mounted->source + " (" +
+                                      mounted->type + ") is mounted there already");
   }
   if (nonempty) return path;
   ASSIGN_OR_RETURN(const bool empty, IsEmptyDirectory(path));
   if (empty) return path;
-  return Fail(ErrorKind::kBusy, "mountpoint " + EscapeName(path) +
-                                    ": not empty (-o nonempty mounts over what is there)");
+  return Fail(ErrorKind::kBusy,
+              "mountpoint " + path + ": not empty (-o nonempty mounts over what is there)");
 }
 
 Status Unmount(const std::string& mountpoint, bool lazy) {
@@ -107,9 +105,9 @@ Status Unmount(const std::string& mountpoint, bool lazy) {
   const int flags = UMOUNT_NOFOLLOW | (lazy ? MNT_DETACH : 0);
   if (umount2(mountpoint.c_str(), flags) == 0) return {};
   if (errno == EINVAL) {
-    return Fail(ErrorKind::kInvalidArgument, EscapeName(mountpoint) + ": not a mountpoint", EINVAL);
+    return Fail(ErrorKind::kInvalidArgument, mountpoint + ": not a mountpoint", EINVAL);
   }
-  return FailErrno("unmount " + EscapeName(mountpoint), errno);
+  return FailErrno("unmount " + mountpoint, errno);
 }
 
 }  // namespace betonfs

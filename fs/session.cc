@@ -14,7 +14,6 @@
 #include <cstring>
 #include <thread>
 
-#include "core/escape_name.h"
 #include "fs/log.h"
 #include "fs/mount_table.h"
 #include "fs/mountpoint.h"
@@ -175,7 +174,7 @@ Status Session::Prepare(const fuse_lowlevel_ops& ops, void* userdata) {
   if (!mounted_) {
     const bool refused = mount_errno == EPERM || mount_errno == EACCES;
     return Fail(refused ? ErrorKind::kPermission : ErrorKind::kIo,
-                "mount on " + EscapeName(mountpoint_) + ": " + LastFuseMessage(), mount_errno);
+                "mount on " + mountpoint_ + ": " + LastFuseMessage(), mount_errno);
   }
   if (options_.unmount_by_helper) {
     ASSIGN_OR_RETURN(auto helper, UnmountHelper::Start(mountpoint_));
@@ -211,7 +210,7 @@ Status Session::Run(const std::function<void()>& on_answer) {
   fuse_loop_cfg_destroy(config);
   const int answer_error = watcher.Join();
   const int error = answer_error != 0 ? answer_error : -loop_error;
-  if (error > 0) return FailErrno("FUSE connection of " + EscapeName(mountpoint_), error);
+  if (error > 0) return FailErrno("FUSE connection of " + mountpoint_, error);
   return {};
 }
 

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "core/escape_name.h"
 #include "fs/inode.h"
 
 namespace betonfs {
@@ -22,20 +21,17 @@ Result<std::unique_ptr<Shards>> Shards::Join(std::vector<std::unique_ptr<Dataset
   for (auto& dataset : datasets) {
     for (const Shard& other : shards->shards_) {
       if (!dataset->schema().SameAs(other.dataset->schema())) {
-        return Fail(ErrorKind::kInvalidArgument, EscapeName(dataset->path()) +
-                                                     ": its fields are not those of " +
-                                                     EscapeName(other.dataset->path()));
+        return Fail(ErrorKind::kInvalidArgument,
+                    dataset->path() + ": its fields are not those of " + other.dataset->path());
       }
       if (dataset->file().identity() == other.dataset->file().identity()) {
-        return Fail(ErrorKind::kInvalidArgument, EscapeName(dataset->path()) +
-                                                     ": the same file as " +
-                                                     EscapeName(other.dataset->path()));
+        return Fail(ErrorKind::kInvalidArgument,
+                    dataset->path() + ": the same file as " + other.dataset->path());
       }
     }
     const uint64_t count = dataset->num_samples();
     if (count > Ino::kMaxSamples - shards->num_samples_) {
-      return Fail(ErrorKind::kUnsupported, EscapeName(dataset->path()) + ": " +
-                                               std::to_string(count) +
+      return Fail(ErrorKind::kUnsupported, dataset->path() + ": " + std::to_string(count) +
                                                " samples, a mount can tell 2^45 apart");
     }
     auto viewer = std::make_unique<SampleViewer>(*dataset);

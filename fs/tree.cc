@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "core/escape_name.h"
 #include "fs/sample_names.h"
 #include "fs/tree_flat.h"
 #include "fs/tree_paths.h"
@@ -13,13 +12,12 @@ namespace {
 constexpr size_t kFlatDigits = 8;
 constexpr size_t kSamplesDigits = 6;  // as in WebDataset's own examples
 
-std::string Quoted(const std::string& name) { return "'" + EscapeName(name) + "'"; }
+std::string Quoted(const std::string& name) { return "'" + name + "'"; }
 
 std::string FieldList(const Schema& schema) {
   std::string list;
   for (const Field& field : schema.fields()) {
-    list += (list.empty() ? "" : ", ") + EscapeName(field.name) + " (" + FieldTypeName(field.type) +
-            ")";
+    list += (list.empty() ? "" : ", ") + field.name + " (" + FieldTypeName(field.type) + ")";
   }
   return list;
 }
@@ -70,8 +68,7 @@ Result<bool> HasStoredPaths(const Shards& shards, bool wanted) {
     }
     if (dataset.index()) continue;
     if (!wanted) return false;
-    return Fail(ErrorKind::kInvalidArgument,
-                "tree=paths: " + EscapeName(dataset.path()) + " stores no paths");
+    return Fail(ErrorKind::kInvalidArgument, "tree=paths: " + dataset.path() + " stores no paths");
   }
   return true;
 }

@@ -2,7 +2,6 @@
 
 #include <sys/stat.h>
 
-#include "core/escape_name.h"
 #include "fs/log.h"
 
 namespace betonfs {
@@ -33,7 +32,7 @@ Result<Ino> PathsTree::Target(const Entry& entry, EntryIndex index) const {
   }
   ASSIGN_OR_RETURN(const Directory directory, index_->DirectoryAt(entry.directory()));
   if (entry.directory() == kRootDir || directory.own_entry != index) {
-    return Fail(ErrorKind::kCorrupt, EscapeName(shard_->dataset->path()) + ": entry " +
+    return Fail(ErrorKind::kCorrupt, shard_->dataset->path() + ": entry " +
                                          std::to_string(Number(index)) + " names directory " +
                                          std::to_string(entry.target) +
                                          ", which is another entry's");
@@ -99,8 +98,8 @@ Result<FileContents> PathsTree::Contents(Ino file) const {
                    shard_->viewer->Contents(sample, main_field(), record.raw_view));
   if (contents.size_bytes() == record.size_bytes) return contents;
   return Fail(ErrorKind::kCorrupt,
-              EscapeName(shard_->dataset->path()) + ": sample " + std::to_string(Number(sample)) +
-                  " has " + std::to_string(contents.size_bytes()) + " bytes, its record says " +
+              shard_->dataset->path() + ": sample " + std::to_string(Number(sample)) + " has " +
+                  std::to_string(contents.size_bytes()) + " bytes, its record says " +
                   std::to_string(record.size_bytes));
 }
 

@@ -8,7 +8,9 @@
 namespace {
 
 // In the order of the help text.
-constexpr std::initializer_list<betonfs::AddCommand> kCommands{betonfs::AddPack, betonfs::AddInfo};
+constexpr std::initializer_list<betonfs::AddCommand> kCommands{
+    betonfs::AddPack, betonfs::AddLs, betonfs::AddCat, betonfs::AddInfo, betonfs::AddUnpack,
+};
 
 std::string UsageError(const CLI::App* app, const CLI::Error& error) {
   std::string command = "betonfs";

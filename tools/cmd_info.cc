@@ -103,14 +103,14 @@ void PrintText(const DatasetSummary& summary) {
   } else if (summary.index_problem.empty()) {
     std::printf("index     none: written by FFCV, names are made from sample numbers\n");
   } else {
-    std::printf("index     damaged: %s\n", EscapeName(summary.index_problem).c_str());
+    std::printf("index     damaged: %s\n", EscapeMessage(summary.index_problem).c_str());
   }
   PrintClasses(summary);
   PrintSizes(summary);
   if (summary.num_bad_samples > 0) {
     std::printf("damaged   %s samples, the first: %s\n",
                 HumanCount(summary.num_bad_samples).c_str(),
-                EscapeName(summary.first_problem).c_str());
+                EscapeMessage(summary.first_problem).c_str());
   }
 }
 

@@ -10,7 +10,7 @@
 namespace betonfs {
 
 int ReportError(const Error& error) {
-  std::fprintf(stderr, "betonfs: %s\n", EscapeName(error.message).c_str());
+  std::fprintf(stderr, "betonfs: %s\n", EscapeMessage(error.message).c_str());
   return ExitCodeOf(error);
 }
 

@@ -17,11 +17,14 @@ namespace betonfs {
 // its function here, define it in a cmd_*.cc of its own, and put it into kCommands in betonfs.cc.
 using AddCommand = void (*)(CLI::App& app, int& exit_code);
 
+void AddLs(CLI::App& app, int& exit_code);
+void AddCat(CLI::App& app, int& exit_code);
 void AddInfo(CLI::App& app, int& exit_code);
+void AddUnpack(CLI::App& app, int& exit_code);
 void AddPack(CLI::App& app, int& exit_code);
 
-// One line on stderr, "betonfs: <message>" with names escaped (messages hold them as they are), and
-// the status that goes with the error.
+// One line on stderr, "betonfs: <message>" made safe for a terminal, and the status that goes
+// with the error.
 int ReportError(const Error& error);
 
 // Ends what a command wrote to stdout: `exit_code`, or that of a failed write (a full disk), which

@@ -32,5 +32,9 @@ TEST(EscapeName, ShowsBytesThatAreNoUtf8) {
   EXPECT_EQ(EscapeName("\xed\xa0\x80"), "\\355\\240\\200");  // half a surrogate pair
 }
 
+TEST(EscapeMessage, LeavesEscapesInItAlone) {
+  EXPECT_EQ(EscapeMessage("a.beton: no '" + EscapeName("x\ny") + "'\n"), "a.beton: no 'x\\ny'\\n");
+}
+
 }  // namespace
 }  // namespace betonfs

@@ -1,4 +1,4 @@
-#include "fs/contents_check.h"
+#include "fs/verify.h"
 
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -79,6 +79,59 @@ TEST_F(ContentsCheckTest, AFileWithoutChecksumsPassesUnchecked) {
   Open(TwoPayloads().Build());
   EXPECT_FALSE(check_->possible());
   EXPECT_TRUE(check_->Check(SampleIndex{0}));
+}
+
+class VerifyStructuresTest : public testing::Test {
+ protected:
+  Status Verify(const std::string& file) {
+    auto dataset = Dataset::Open(dir_.Write("a.beton", file));
+    if (!dataset) return tl::unexpected(dataset.error());
+    return VerifyStructures(**dataset);
+  }
+
+  test::TempDir dir_;
+};
+
+TEST_F(VerifyStructuresTest, SoundFilesPassWithAndWithoutAnIndex) {
+  EXPECT_TRUE(Verify(TwoPayloads().Paths({"a", "b"}).Build()));
+  EXPECT_TRUE(Verify(TwoPayloads().Build()));
+  EXPECT_TRUE(Verify(test::MixedBeton().Build()));
+}
+
+TEST_F(VerifyStructuresTest, AFlippedByteOfAName) {
+  std::string file = TwoPayloads().Paths({"some-name", "b"}).Build();
+  file[file.find("some-name") + 3] ^= 1;
+  const Status status = Verify(file);
+  ASSERT_FALSE(status);
+  EXPECT_EQ(status.error().kind, ErrorKind::kCorrupt);
+}
+
+TEST_F(VerifyStructuresTest, ARowOfTheTableThatLeadsOutOfTheFile) {
+  const std::string file = TwoPayloads()
+                               .EditTable([](auto& rows) {
+                                 for (auto& row : rows) row.payload_size_bytes = uint64_t{1} << 60;
+                               })
+                               .Build();
+  const Status status = Verify(file);
+  ASSERT_FALSE(status);
+  EXPECT_EQ(status.error().kind, ErrorKind::kCorrupt);
+  EXPECT_NE(status.error().message.find("(and 1 more: see betonfs check)"), std::string::npos)
+      << status.error().message;
+}
+
+TEST_F(VerifyStructuresTest, AnIndexThatCannotBeUsed) {
+  const std::string file = TwoPayloads()
+                               .Paths({"a", "b"})
+                               .EditTrailer([](RawTrailer& trailer) { trailer.num_samples = 7; })
+                               .Build();
+  EXPECT_FALSE(Verify(file));
+}
+
+TEST(ParseVerifyMode, KnowsThreeWords) {
+  EXPECT_EQ(ParseVerifyMode("off"), VerifyMode::kOff);
+  EXPECT_EQ(ParseVerifyMode("open"), VerifyMode::kOpen);
+  EXPECT_EQ(ParseVerifyMode("read"), VerifyMode::kRead);
+  EXPECT_EQ(ParseVerifyMode("always"), std::nullopt);
 }
 
 }  // namespace

@@ -1,9 +1,10 @@
-// `-o verify=read`: no byte of a sample is served before all its bytes were compared with their
-// checksum.
+// `-o verify=off|open|read`: how much of a file is looked at before it is believed.
 #pragma once
 
 #include <atomic>
 #include <cstdint>
+#include <optional>
+#include <string_view>
 
 #include "core/bytes.h"
 #include "core/dataset.h"
@@ -12,8 +13,23 @@
 
 namespace betonfs {
 
-// Borrows the dataset.  Thread-safe and lock-free: a sample that two threads read first is hashed
-// twice, which harms nobody.  Costs one bit per sample, and reading a sample's payloads once.
+enum class VerifyMode {
+  kOff,   // a structure is checked when it is used; contents are not
+  kOpen,  // every structure, before the mount stands
+  kRead,  // and no byte of a sample is served before all its bytes were compared with their
+          // checksum
+};
+std::optional<VerifyMode> ParseVerifyMode(std::string_view text);  // "off", "open", "read"
+
+// kOpen: every checksum of the structures, every link between names, directories and samples, and
+// of every sample that its payloads lie where payloads may.  Touches no payload; linear in the
+// samples.  Errors: kCorrupt, kTruncated  the first that is wrong and how many more are
+//                   kIo                   the file cannot be read
+Status VerifyStructures(const Dataset& dataset);
+
+// kRead.  Borrows the dataset.  Thread-safe and lock-free: a sample that two threads read first is
+// hashed twice, which harms nobody.  Costs one bit per sample, and reading a sample's payloads
+// once.
 class ContentsCheck {
  public:
   explicit ContentsCheck(const Dataset& dataset);
