@@ -138,6 +138,11 @@ std::optional<Extent> PagePusher::ExtentOf(uint64_t sample) const {
   return Extent{payload->offset, payload->bytes.size()};
 }
 
+std::optional<Extent> PagePusher::ExtentAt(const PushPlan& plan, uint64_t position) const {
+  const auto sample = plan.at(position);
+  return sample ? ExtentOf(Number(*sample)) : std::nullopt;
+}
+
 // Whether the store's page at `offset` is in the page cache.  About 0.5 us.
 bool PagePusher::Resident(uint64_t offset) const {
   unsigned char in_core = 0;
@@ -322,7 +327,7 @@ void PagePusher::ReadAhead(const Job& job) {
     return;
   }
   for (uint64_t i = 0; i < job.count && !stopping_.load(std::memory_order_relaxed); ++i) {
-    const auto extent = ExtentOf(Number(job.plan->at(job.first + i)));
+    const auto extent = ExtentAt(*job.plan, job.first + i);
     if (extent) ReadAhead(*extent);
   }
 }
@@ -351,14 +356,17 @@ bool PagePusher::ReadAhead(Extent extent) {
 }
 
 // All of the data twice, in the store's cache and in the files', must fit for the budget not to
-// bind.
+// bind.  The files of a mount share the budget by their sizes.
 void PagePusher::RefreshBudget() {
   MemoryState state = memory_.Read();
-  const uint64_t data_bytes = dataset_.pages().size;
+  const uint64_t own_bytes = dataset_.pages().size;
+  const uint64_t data_bytes = std::max(options_.data_bytes, own_bytes);
   const bool twice = data_bytes <= state.cache_bytes / 2;
   const uint64_t chosen = options_.budget_bytes;
-  ledger_.SetBudget(chosen ? std::min(chosen, state.cache_bytes) : state.cache_bytes / 4,
-                    chosen ? data_bytes <= chosen && twice : twice);
+  const uint64_t budget = chosen ? std::min(chosen, state.cache_bytes) : state.cache_bytes / 4;
+  const double share = static_cast<double>(own_bytes) / static_cast<double>(data_bytes);
+  ledger_.SetBudget(static_cast<uint64_t>(static_cast<double>(budget) * share),
+                    twice && (!chosen || data_bytes <= chosen));
   release_store_.store(!twice, std::memory_order_relaxed);
   const std::lock_guard lock(mutex_);
   memory_state_ = std::move(state);
@@ -422,7 +430,7 @@ std::optional<PagePusher::Job> PagePusher::NextOfPlan() {
     return job;
   }
   for (; plan_ahead_ < end; ++plan_ahead_) {
-    const auto extent = ExtentOf(Number(plan_->at(plan_ahead_)));
+    const auto extent = ExtentAt(*plan_, plan_ahead_);
     if (!extent) continue;
     const uint64_t unit = UnitAt(extent->offset);
     if (units_[unit].state.load(std::memory_order_relaxed) != State::kIdle) continue;
@@ -448,7 +456,7 @@ bool PagePusher::IsDense(const PushPlan& plan, uint64_t first) const {
   uint64_t wanted_bytes = 0;
   std::vector<uint64_t> units;
   for (uint64_t p = first; p < std::min(plan.size, first + kPlanJudged); ++p) {
-    const auto extent = ExtentOf(Number(plan.at(p)));
+    const auto extent = ExtentAt(plan, p);
     if (!extent) continue;
     wanted_bytes += extent->size;
     units.push_back(UnitAt(extent->offset));
@@ -474,7 +482,8 @@ void PagePusher::StoreLoop() {
       PushUnit(job.first);
     } else {
       for (uint64_t i = 0; i < job.count && !stopping_; ++i) {
-        PushSamples({Number(job.plan->at(job.first + i)), 1}, UINT64_MAX);
+        const auto sample = job.plan->at(job.first + i);
+        if (sample) PushSamples({Number(*sample), 1}, UINT64_MAX);
       }
     }
     lock.lock();
@@ -611,6 +620,23 @@ void PagePusher::Release(Extent extent) {
 }
 
 // ---- Reporting
+
+PushCounters& PushCounters::operator+=(const PushCounters& other) {
+  for (auto member :
+       {&PushCounters::units_pushed, &PushCounters::units_read_ahead, &PushCounters::units_skipped,
+        &PushCounters::offers_dropped, &PushCounters::offers_refused, &PushCounters::files_pushed,
+        &PushCounters::bytes_pushed, &PushCounters::files_unknown, &PushCounters::stores_failed,
+        &PushCounters::canary_reads, &PushCounters::reads_after_push, &PushCounters::units_used,
+        &PushCounters::units_wasted, &PushCounters::bytes_released,
+        &PushCounters::outstanding_bytes, &PushCounters::budget_bytes,
+        &PushCounters::allowed_bytes}) {
+    this->*member += other.*member;
+  }
+  everything_fits = everything_fits && other.everything_fits;
+  plan_position = std::max(plan_position, other.plan_position);
+  plan_ahead = std::max(plan_ahead, other.plan_ahead);
+  return *this;
+}
 
 PushCounters PagePusher::counters() const {
   PushCounters c;

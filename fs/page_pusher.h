@@ -44,19 +44,21 @@ const char* PushModeName(PushMode mode);
 
 struct PushOptions {
   PushMode mode = PushMode::kAuto;
-  uint64_t budget_bytes = 0;  // of pushed and not yet used samples; 0: a quarter of what there is
+  uint64_t budget_bytes = 0;  // of pushed and not yet used samples; 0: a quarter of the memory
   uint32_t num_threads = 2;   // that store; one more reads ahead
   uint32_t files_per_sample = 1;
   // kAuto: mean size of a unit's samples above which it is read ahead and not pushed.
   uint64_t max_mean_sample_bytes = 48 << 10;
   uint64_t max_unit_bytes = 8 << 20;
+  uint64_t data_bytes = 0;  // of all files of the mount, which share the memory; 0: this one alone
 };
 
 // What a reader will want next, position by position.  Immutable.
 struct PushPlan {
   std::string name;  // for people
   uint64_t size = 0;
-  std::function<SampleIndex(uint64_t position)> at;
+  // nullopt: nothing of this dataset (one of several files of a mount).
+  std::function<std::optional<SampleIndex>(uint64_t position)> at;
   std::function<std::optional<uint64_t>(SampleIndex)> position_of;
 };
 
@@ -85,6 +87,8 @@ struct PushCounters {
   uint64_t plan_position = 0;       // of the reader
   uint64_t plan_ahead = 0;          // where the pusher is
   std::string off_reason;           // why nothing is pushed, or empty
+
+  PushCounters& operator+=(const PushCounters& other);  // of another file of the mount
 
   // READs avoided cannot be counted, since they do not happen; this is the most they can be.
   uint64_t MostReadsAvoided() const {
@@ -177,6 +181,7 @@ class PagePusher {
   uint64_t UnitAt(uint64_t offset) const;
   Extent UnitExtent(uint64_t unit) const;
   std::optional<Extent> ExtentOf(uint64_t sample) const;
+  std::optional<Extent> ExtentAt(const PushPlan& plan, uint64_t position) const;
   bool Resident(uint64_t offset) const;
 
   // Request workers.

@@ -7,17 +7,20 @@
 
 namespace betonfs {
 
-// Called by request threads, after the answer was sent, for files of samples alone (never for
-// directories and control files).  Implementations are thread-safe, quick, and never block: no lock
-// that is held while talking to the kernel, no wait.
+// Called by request threads for files of samples alone (never for directories and control files).
+// Implementations are thread-safe, quick, and never block: no lock that is held while talking to
+// the kernel, no wait.
 class ReadObserver {
  public:
   virtual ~ReadObserver() = default;
 
-  // A READ was answered: `size_bytes` (not 0) of the virtual file from `offset`.
-  virtual void OnRead(Ino file, uint64_t offset, uint64_t size_bytes) = 0;
-  // The kernel has learnt the inode, by LOOKUP or READDIRPLUS, and may cache its pages.
-  virtual void OnKnown(Ino file) = 0;
+  // A READ of the start of `file` is about to be answered; its payload begins at `payload_offset`
+  // of its dataset file.  Before the answer, so that reading ahead starts no later than reading.
+  virtual void OnRead(Ino file, uint64_t payload_offset) = 0;
+  // The kernel has learnt the inode, and may cache its pages: by READDIRPLUS, ...
+  virtual void OnListed(Ino file) = 0;
+  // ... or by LOOKUP, which a reader sends that goes by a list and never scans.
+  virtual void OnLookup(Ino file) = 0;
   // The kernel no longer has it.
   virtual void OnForgotten(Ino file) = 0;
 };

@@ -125,6 +125,7 @@ fuse_lowlevel_ops ReadOps::Table() {
   table.readdirplus = Op<&ReadOps::Readdirplus, OpKind::kReaddirplus>::Call;
   table.statfs = Op<&ReadOps::Statfs, OpKind::kStatfs>::Call;
   table.getxattr = Op<&ReadOps::Getxattr, OpKind::kGetxattr>::Call;
+  table.ioctl = Op<&ReadOps::Ioctl, OpKind::kIoctl>::Call;
   // `flush` and `listxattr` stay unset, which stops the kernel from asking again; `access` too,
   // since the kernel checks permissions itself (default_permissions).
   table.setattr = RefuseChange;
@@ -209,7 +210,7 @@ void ReadOps::Lookup(Reply reply, fuse_ino_t parent, const char* name) {
   const auto attributes = tree_.AttributesOf(ino);
   if (!attributes) return Refuse(std::move(reply), "lookup", ino, attributes.error());
   std::move(reply).Entry(EntryOf(ino, *attributes));
-  if (observer_ && ino.is_file()) observer_->OnKnown(ino);
+  if (observer_ && ino.is_file()) observer_->OnLookup(ino);
 }
 
 void ReadOps::LookupControl(Reply reply, Ino directory, std::string_view name) {
@@ -269,12 +270,12 @@ void ReadOps::Read(Reply reply, fuse_ino_t number, size_t size, off_t start, fus
   const uint64_t payload_offset = offset > header_size ? offset - header_size : 0;
   const Bytes payload = Cut(contents->payload(), payload_offset, size - header.size());
   const uint64_t sent = header.size() + payload.size();
+  if (observer_ && offset == 0 && sent > 0) observer_->OnRead(ino, contents->payload_offset());
   const int error = std::move(reply).Data(header, payload);
   if (error == EFAULT) {
     LogFailedRequest({"read", number, EIO, offset, size}, "the dataset file became shorter");
   }
   stats_.CountBytes(OpKind::kRead, sent);
-  if (observer_ && sent > 0) observer_->OnRead(ino, offset, sent);
 }
 
 void ReadOps::ReadControl(Reply reply, Ino ino, size_t size, uint64_t offset) {
@@ -300,7 +301,7 @@ void ReadOps::ListDirectory(Reply reply, Ino directory, uint64_t offset,
   if (!listed) return Refuse(std::move(reply), "readdir", directory, listed.error(), offset);
   std::move(reply).Data(out.bytes());
   if (!observer_) return;
-  for (const Ino ino : out.known()) observer_->OnKnown(ino);
+  for (const Ino ino : out.known()) observer_->OnListed(ino);
 }
 
 void ReadOps::Readdir(Reply reply, fuse_ino_t ino, size_t size, off_t offset, fuse_file_info*) {
@@ -332,6 +333,15 @@ void ReadOps::Getxattr(Reply reply, fuse_ino_t number, const char* name, size_t 
   if (size == 0) return std::move(reply).XattrSize((*value)->size());
   if (size < (*value)->size()) return std::move(reply).Err(ERANGE);
   std::move(reply).Data(**value);
+}
+
+void ReadOps::Ioctl(Reply reply, fuse_ino_t number, unsigned command, void*, fuse_file_info*,
+                    unsigned, const void* in, size_t in_size, size_t) {
+  const Ino ino(number);
+  if (!options_.ioctl || !ino.is_control()) return std::move(reply).Err(ENOTTY);
+  const Status done = options_.ioctl(command, {static_cast<const std::byte*>(in), in_size});
+  if (!done) return Refuse(std::move(reply), "ioctl", ino, done.error());
+  std::move(reply).Ioctl(0, {});
 }
 
 }  // namespace betonfs

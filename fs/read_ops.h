@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 
 #include "fs/control_files.h"
 #include "fs/op_stats.h"
@@ -14,6 +15,8 @@ namespace betonfs {
 struct ReadOpsOptions {
   // Largest READ; must be what the mount option max_read says.  0: the kernel's own limit (1 MiB).
   uint32_t max_read_bytes = 0;
+  // Answers ioctls on files of the control directory; called from any request thread.
+  std::function<Status(unsigned command, Bytes in)> ioctl;
 };
 
 // Any thread may call any operation.  The dataset never changes, so the kernel may keep names,
@@ -48,6 +51,8 @@ class ReadOps {
   void Readdirplus(Reply reply, fuse_ino_t ino, size_t size, off_t offset, fuse_file_info* file);
   void Statfs(Reply reply, fuse_ino_t ino);
   void Getxattr(Reply reply, fuse_ino_t ino, const char* name, size_t size);
+  void Ioctl(Reply reply, fuse_ino_t ino, unsigned command, void* argument, fuse_file_info* file,
+             unsigned flags, const void* in, size_t in_size, size_t out_size);
 
  private:
   class DirectoryReply;

@@ -21,11 +21,12 @@ using test::FakeName;
 
 class CountingObserver : public ReadObserver {
  public:
-  void OnRead(Ino, uint64_t, uint64_t) override { ++reads; }
-  void OnKnown(Ino) override { ++known; }
+  void OnRead(Ino, uint64_t) override { ++reads; }
+  void OnListed(Ino) override { ++listed; }
+  void OnLookup(Ino) override { ++looked_up; }
   void OnForgotten(Ino) override { ++forgotten; }
 
-  std::atomic<int> reads{0}, known{0}, forgotten{0};
+  std::atomic<int> reads{0}, listed{0}, looked_up{0}, forgotten{0};
 };
 
 // A file on disk and everything a mount of it needs but the kernel.
@@ -150,11 +151,14 @@ TEST(ReadOps, TellsTheObserverWhatTheKernelKnowsAndReads) {
   Mounted mount(test::NamedBeton().Build(), Flat());
   const auto list = mount.kernel().List(FUSE_ROOT_ID);
   mount.kernel().Read(list[2].entry.nodeid, 0, 100);
-  mount.kernel().Read(list[2].entry.nodeid, 1 << 20, 100);  // past the end: nothing was read
+  EXPECT_EQ(mount.observer().reads, 1);               // told before the answer
+  mount.kernel().Read(list[2].entry.nodeid, 1, 100);  // the start of a file tells enough
+  EXPECT_EQ(mount.observer().reads, 1);
+  mount.kernel().LookupPath(list[2].name);
   mount.kernel().Forget(list[2].entry.nodeid, 1);
   while (mount.observer().forgotten < 1) std::this_thread::yield();
-  while (mount.observer().reads < 1) std::this_thread::yield();
-  EXPECT_EQ(mount.observer().known, 4);
+  while (mount.observer().looked_up < 1) std::this_thread::yield();
+  EXPECT_EQ(mount.observer().listed, 4);
 }
 
 TEST(ReadOps, OneBadSampleFailsAlone) {

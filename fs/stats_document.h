@@ -1,0 +1,35 @@
+// `.betonfs/stats` and `.betonfs/stats.prom`: what the mount has done and what it runs with.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "fs/op_stats.h"
+#include "fs/page_pusher.h"
+
+namespace betonfs {
+
+// Whether something the mount can use was granted.
+struct Feature {
+  std::string name;
+  bool granted = false;
+  std::string detail;  // a value, or why not
+};
+
+struct StatsSnapshot {
+  const OpStats* ops = nullptr;
+  PushMode push_mode = PushMode::kOff;
+  PushCounters push;
+  std::vector<Feature> features;
+};
+
+// What the kernel granted of `FUSE_CAP_*` flags the mount asks for.
+std::vector<Feature> KernelFeatures(uint32_t granted_capabilities);
+
+// For people: one fact a line, `name value unit`.
+std::string StatsText(const StatsSnapshot& stats);
+
+// The Prometheus text exposition format, version 0.0.4.
+std::string StatsPrometheus(const StatsSnapshot& stats);
+
+}  // namespace betonfs
