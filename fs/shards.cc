@@ -5,11 +5,23 @@
 #include "fs/inode.h"
 
 namespace betonfs {
+namespace {
+
+// A mapping that is not there yet has no guard that could name the file.
+Result<std::unique_ptr<Dataset>> OpenGuarded(const std::string& path) {
+  auto dataset = ReadGuarded([&] { return Dataset::Open(path); });
+  if (dataset || dataset.error().kind != ErrorKind::kIo) return dataset;
+  Error error = std::move(dataset.error());
+  if (!error.message.starts_with(path)) error.message = path + ": " + error.message;
+  return tl::unexpected(std::move(error));
+}
+
+}  // namespace
 
 Result<std::unique_ptr<Shards>> Shards::Open(const std::vector<std::string>& paths) {
   std::vector<std::unique_ptr<Dataset>> datasets;
   for (const std::string& path : paths) {
-    ASSIGN_OR_RETURN(auto dataset, Dataset::Open(path));
+    ASSIGN_OR_RETURN(auto dataset, OpenGuarded(path));
     datasets.push_back(std::move(dataset));
   }
   return Join(std::move(datasets));
@@ -35,7 +47,9 @@ Result<std::unique_ptr<Shards>> Shards::Join(std::vector<std::unique_ptr<Dataset
                                                " samples, a mount can tell 2^45 apart");
     }
     auto viewer = std::make_unique<SampleViewer>(*dataset);
-    shards->shards_.push_back({std::move(dataset), std::move(viewer), shards->num_samples_});
+    SigbusGuard guard(dataset->bytes(), dataset->file().fd(), dataset->path());
+    shards->shards_.push_back(
+        {std::move(dataset), std::move(viewer), shards->num_samples_, std::move(guard)});
     shards->num_samples_ += count;
   }
   return shards;

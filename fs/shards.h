@@ -8,6 +8,7 @@
 #include "core/dataset.h"
 #include "core/result.h"
 #include "core/sample_view.h"
+#include "fs/sigbus_guard.h"
 
 namespace betonfs {
 
@@ -15,6 +16,7 @@ struct Shard {
   std::unique_ptr<Dataset> dataset;
   std::unique_ptr<SampleViewer> viewer;
   uint64_t first_sample = 0;  // number of its sample 0 among all
+  SigbusGuard guard;          // of the dataset's mapping
 };
 
 // At least one file, all of one schema.  Immutable; any thread may call anything.  "Sample" without
@@ -26,7 +28,7 @@ class Shards {
     SampleIndex index;  // in shard->dataset
   };
 
-  // Errors: those of Dataset::Open;
+  // Errors: those of Dataset::Open, and kIo if the file cannot be read;
   //         kInvalidArgument  no path; schemas that differ (both files named); the same file twice
   //         kUnsupported      more samples than inode numbers can tell apart (2^45)
   static Result<std::unique_ptr<Shards>> Open(const std::vector<std::string>& paths);

@@ -26,6 +26,7 @@ struct Mapping {
 std::atomic<uint64_t> num_lost_pages{0};
 std::atomic<bool> zeros_in_place{false};
 thread_local uint64_t own_lost_pages = 0;
+thread_local int own_depth = 0;
 
 namespace {
 
@@ -57,22 +58,23 @@ Mapping* MappingOf(uintptr_t address) {
   return nullptr;
 }
 
-// Puts zeros at the page of `address`; false if it is in no guarded mapping.
+// Puts zeros at the page of `address`; false if that is no business of ours.
 bool ReplacePage(uintptr_t address) {
   const std::lock_guard lock(list_lock);
   Mapping* mapping = MappingOf(address);
-  if (mapping == nullptr) return false;
+  if (mapping == nullptr && own_depth == 0) return false;
   const uintptr_t page = address & ~(page_size_bytes - 1);
-  zeros_in_place.store(true);
+  if (mapping != nullptr) zeros_in_place.store(true);
   num_lost_pages.fetch_add(1);
   if (mmap(reinterpret_cast<void*>(page), page_size_bytes, PROT_READ,
            MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED) {
     return false;
   }
-  mapping->zeros_begin = std::min(mapping->zeros_begin, page);
-  mapping->zeros_end = std::max(mapping->zeros_end, page + page_size_bytes);
   ++own_lost_pages;
   lost_mapping = mapping;
+  if (mapping == nullptr) return true;
+  mapping->zeros_begin = std::min(mapping->zeros_begin, page);
+  mapping->zeros_end = std::max(mapping->zeros_end, page + page_size_bytes);
   lost_offset = page - mapping->begin;
   return true;
 }
@@ -86,15 +88,6 @@ void OnSigbus(int, siginfo_t* info, void*) {
     if (!is_fault) raise(SIGBUS);
   }
   errno = saved_errno;
-}
-
-void InstallHandler() {
-  page_size_bytes = static_cast<uintptr_t>(sysconf(_SC_PAGESIZE));
-  struct sigaction action = {};
-  action.sa_sigaction = OnSigbus;
-  action.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESTART;
-  sigemptyset(&action.sa_mask);
-  sigaction(SIGBUS, &action, &previous_action);
 }
 
 // Shows the file again where zeros are.  The lock is held.
@@ -121,7 +114,21 @@ Mapping* UnusedNode() {
   return added;
 }
 
+void SetAction() {
+  page_size_bytes = static_cast<uintptr_t>(sysconf(_SC_PAGESIZE));
+  struct sigaction action = {};
+  action.sa_sigaction = OnSigbus;
+  action.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESTART;
+  sigemptyset(&action.sa_mask);
+  sigaction(SIGBUS, &action, &previous_action);
+}
+
 }  // namespace
+
+void InstallHandler() {
+  static const bool installed = (SetAction(), true);
+  static_cast<void>(installed);
+}
 
 bool RestoreMappings() {
   const std::lock_guard lock(list_lock);
@@ -135,21 +142,20 @@ bool RestoreMappings() {
 }
 
 Error LostPageError() {
-  std::string where = "a guarded file";
+  std::string where;
   if (lost_mapping != nullptr) {
     const std::lock_guard lock(list_lock);
-    where = lost_mapping->path + ": offset " + std::to_string(lost_offset);
+    where = lost_mapping->path + ": offset " + std::to_string(lost_offset) + ": ";
   }
   return Error{ErrorKind::kIo,
-               where + ": cannot be read (the file was cut short, or its device fails)", EIO};
+               where + "cannot be read (the file was cut short, or its device fails)", EIO};
 }
 
 }  // namespace sigbus
 
 SigbusGuard::SigbusGuard(Bytes mapping, int fd, const std::string& path) : mapping_(nullptr) {
   if (mapping.empty()) return;
-  static std::once_flag installed;
-  std::call_once(installed, sigbus::InstallHandler);
+  sigbus::InstallHandler();
   const std::lock_guard lock(sigbus::list_lock);
   mapping_ = sigbus::UnusedNode();
   mapping_->begin = reinterpret_cast<uintptr_t>(mapping.data());

@@ -29,12 +29,24 @@ extern std::atomic<bool> zeros_in_place;
 extern std::atomic<uint64_t> num_lost_pages;
 extern thread_local uint64_t own_lost_pages;
 
+// How many ReadGuarded() this thread is in.  There a page that is in no guarded mapping is replaced
+// too, though for good: a file is being opened, whose mapping nobody has guarded yet.
+extern thread_local int own_depth;
+struct Depth {
+  Depth() { ++own_depth; }
+  Depth(const Depth&) = delete;
+  Depth& operator=(const Depth&) = delete;
+  ~Depth() { --own_depth; }
+};
+
+void InstallHandler();
 bool RestoreMappings();  // false: zeros are still there
 Error LostPageError();   // names the page that this thread lost last
 }  // namespace sigbus
 
-// Guards one mapping while it lives.  Borrows the mapping and its descriptor.  The first one
-// installs the process's SIGBUS handler, for good.  Any thread may make and destroy one.
+// Guards one mapping while it lives.  Borrows the mapping and its descriptor.  The first one, or
+// the first ReadGuarded(), installs the process's SIGBUS handler, for good.  Any thread may make
+// and destroy one.
 class SigbusGuard {
  public:
   // `mapping` starts at a page and shows `fd` from offset 0, read-only and shared.  `path` is for
@@ -51,12 +63,15 @@ class SigbusGuard {
 // How often a page could not be read since the program started.  For statistics.
 inline uint64_t NumLostPages() { return sigbus::num_lost_pages.load(std::memory_order_relaxed); }
 
-// Calls `read`, which returns a Result and may touch every guarded mapping, and returns its result
-// if all it can have seen were bytes of the files.  It is called again when another thread lost a
-// page meanwhile; it must be as good to call twice.  Costs three loads when nothing is wrong.
-// Errors: those of `read`; kIo with EIO if this thread touched a page that is lost.
+// Calls `read`, which returns a Result and may touch every guarded mapping and those it makes
+// itself (an error is their end), and returns its result if all it can have seen were bytes of the
+// files.  It is called again when another thread lost a page meanwhile; it must be as good to call
+// twice.  Costs a few loads when nothing is wrong. Errors: those of `read`; kIo with EIO if this
+// thread touched a page that is lost.
 template <class Read>
 std::invoke_result_t<Read&> ReadGuarded(Read&& read) {
+  sigbus::InstallHandler();
+  const sigbus::Depth depth;
   constexpr int kMaxCalls = 1000;  // other threads lose pages faster than we read: the disk is gone
   for (int call = 0; call < kMaxCalls; ++call) {
     const uint64_t before = sigbus::num_lost_pages.load(std::memory_order_acquire);
