@@ -19,20 +19,6 @@
 namespace betonfs {
 namespace {
 
-// realpath(3) asks the mounted file system and so fails on a dead one; the parent is alive.
-Result<std::string> AbsoluteMountpoint(const std::string& mountpoint) {
-  char resolved[PATH_MAX];
-  if (realpath(mountpoint.c_str(), resolved)) return std::string(resolved);
-  if (errno != ENOTCONN) return FailErrno("mountpoint " + mountpoint, errno);
-  std::filesystem::path path(mountpoint);
-  if (!path.has_filename()) path = path.parent_path();  // "mnt/"
-  const std::filesystem::path parent = path.has_parent_path() ? path.parent_path() : ".";
-  if (!realpath(parent.c_str(), resolved)) {
-    return FailErrno("mountpoint " + mountpoint, errno);
-  }
-  return std::string(resolved) + "/" + path.filename().string();
-}
-
 bool IsDeadMount(const std::string& path) {
   struct stat st;
   return stat(path.c_str(), &st) != 0 && errno == ENOTCONN;
@@ -72,6 +58,20 @@ Status UnmountByHelper(const std::string& mountpoint, bool lazy) {
 
 }  // namespace
 
+// realpath(3) asks the mounted file system and so fails on a dead one; the parent is alive.
+Result<std::string> ResolveMountpoint(const std::string& mountpoint) {
+  char resolved[PATH_MAX];
+  if (realpath(mountpoint.c_str(), resolved)) return std::string(resolved);
+  if (errno != ENOTCONN) return FailErrno("mountpoint " + mountpoint, errno);
+  std::filesystem::path path(mountpoint);
+  if (!path.has_filename()) path = path.parent_path();  // "mnt/"
+  const std::filesystem::path parent = path.has_parent_path() ? path.parent_path() : ".";
+  if (!realpath(parent.c_str(), resolved)) {
+    return FailErrno("mountpoint " + mountpoint, errno);
+  }
+  return std::string(resolved) + "/" + path.filename().string();
+}
+
 Status CheckFuseDevice() {
   const UniqueFd fd(open("/dev/fuse", O_RDWR | O_CLOEXEC));
   if (fd.valid()) return {};
@@ -85,7 +85,7 @@ Status CheckFuseDevice() {
 }
 
 Result<std::string> PrepareMountpoint(const std::string& mountpoint, bool nonempty) {
-  ASSIGN_OR_RETURN(std::string path, AbsoluteMountpoint(mountpoint));
+  ASSIGN_OR_RETURN(std::string path, ResolveMountpoint(mountpoint));
   while (IsDeadMount(path)) RETURN_IF_ERROR(Unmount(path, /*lazy=*/true));
   RETURN_IF_ERROR(CheckDirectory(path));
   ASSIGN_OR_RETURN(const auto mounted, FindMount(path));

@@ -15,6 +15,10 @@ namespace betonfs {
 //         kPermission       the caller may not look at it
 Result<std::string> PrepareMountpoint(const std::string& mountpoint, bool nonempty);
 
+// The absolute path of `mountpoint` without links, of a dead mount too.
+// Errors: kNotFound, kPermission, kIo
+Result<std::string> ResolveMountpoint(const std::string& mountpoint);
+
 // /dev/fuse can be opened.  Errors: kNotFound, kPermission, kIo, each saying what to do.
 Status CheckFuseDevice();
 

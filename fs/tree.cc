@@ -102,6 +102,14 @@ const char* TreeName(TreeKind kind) {
   return "unknown";
 }
 
+std::optional<TreeKind> ParseTreeKind(std::string_view name) {
+  for (const TreeKind kind :
+       {TreeKind::kAuto, TreeKind::kPaths, TreeKind::kLabel, TreeKind::kFlat, TreeKind::kSamples}) {
+    if (name == TreeName(kind)) return kind;
+  }
+  return std::nullopt;
+}
+
 Status Tree::CheckFile(Ino ino) const {
   if (ino.is_file() && Number(ino.sample()) < shards_->num_samples()) {
     const bool has_field =

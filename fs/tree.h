@@ -19,6 +19,7 @@ namespace betonfs {
 
 enum class TreeKind { kAuto, kPaths, kLabel, kFlat, kSamples };
 const char* TreeName(TreeKind kind);  // "auto", "paths", ...
+std::optional<TreeKind> ParseTreeKind(std::string_view name);
 
 struct TreeOptions {
   TreeKind kind = TreeKind::kAuto;

@@ -17,11 +17,13 @@ namespace betonfs {
 // its function here, define it in a cmd_*.cc of its own, and put it into kCommands in betonfs.cc.
 using AddCommand = void (*)(CLI::App& app, int& exit_code);
 
+void AddPack(CLI::App& app, int& exit_code);
+void AddMount(CLI::App& app, int& exit_code);
+void AddUmount(CLI::App& app, int& exit_code);
 void AddLs(CLI::App& app, int& exit_code);
 void AddCat(CLI::App& app, int& exit_code);
 void AddInfo(CLI::App& app, int& exit_code);
 void AddUnpack(CLI::App& app, int& exit_code);
-void AddPack(CLI::App& app, int& exit_code);
 
 // One line on stderr, "betonfs: <message>" made safe for a terminal, and the status that goes
 // with the error.
