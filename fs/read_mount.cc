@@ -7,6 +7,7 @@
 #include "core/escape_name.h"
 #include "fs/control_files.h"
 #include "fs/info_document.h"
+#include "fs/manifests.h"
 #include "fs/shards.h"
 
 namespace betonfs {
@@ -14,6 +15,7 @@ namespace {
 
 void AddDocuments(ControlFiles& control, const Tree& tree) {
   control.AddLasting("info.json", [&tree] { return InfoDocument(tree); });
+  AddManifests(control, tree);
   control.AddLasting("pid", [] { return TextDocument(std::to_string(getpid()) + "\n"); });
 }
 

@@ -4,7 +4,10 @@
 
 #include "fs/sample_names.h"
 #include "fs/tree_flat.h"
+#include "fs/tree_label.h"
+#include "fs/tree_merge.h"
 #include "fs/tree_paths.h"
+#include "fs/tree_shard_dirs.h"
 
 namespace betonfs {
 namespace {
@@ -84,6 +87,59 @@ Result<TreeKind> ChooseKind(const Shards& shards, const TreeOptions& options) {
   return labelled ? TreeKind::kLabel : TreeKind::kFlat;
 }
 
+// What the options come to.
+struct Choice {
+  TreeKind kind;
+  uint16_t main_field;
+  const Field* label;             // may be null
+  std::optional<uint32_t> shard;  // this file alone
+};
+
+Result<Choice> Choose(const Shards& shards, const TreeOptions& options) {
+  ASSIGN_OR_RETURN(const TreeKind kind, ChooseKind(shards, options));
+  ASSIGN_OR_RETURN(const uint16_t main_field, ChooseMainField(shards, options));
+  ASSIGN_OR_RETURN(const Field* label, ChooseLabel(shards.schema(), options));
+  if (kind == TreeKind::kPaths && !options.field.empty()) {
+    return Fail(ErrorKind::kInvalidArgument,
+                "field: stored names show what was packed (choose -o tree=flat, label or samples)");
+  }
+  if (kind == TreeKind::kLabel && !label) {
+    return Fail(ErrorKind::kInvalidArgument,
+                "tree=label: -o label= must say which int field, the file has " +
+                    FieldList(shards.schema()));
+  }
+  if (kind != TreeKind::kLabel && !options.classes.empty()) {
+    return Fail(ErrorKind::kInvalidArgument,
+                "classes: only tree=label has class directories to name, this is tree=" +
+                    std::string(TreeName(kind)));
+  }
+  return Choice{kind, main_field, label, std::nullopt};
+}
+
+Result<std::unique_ptr<Tree>> MakePathsTree(const Shards& shards, const Choice& choice) {
+  if (choice.shard || shards.all().size() == 1) {
+    return std::make_unique<PathsTree>(shards, choice.shard.value_or(0), choice.main_field,
+                                       choice.label);
+  }
+  return MergedTree::Make(shards, choice.main_field, choice.label);
+}
+
+// The tree of the samples of `range`.
+Result<std::unique_ptr<Tree>> MakeTree(const Shards& shards, SampleRange range,
+                                       const Choice& choice, const TreeOptions& options) {
+  if (choice.kind == TreeKind::kPaths) return MakePathsTree(shards, choice);
+  const bool all_fields = choice.kind == TreeKind::kSamples;
+  std::vector<NamedField> fields = {{choice.main_field, ""}};
+  if (all_fields) fields = NameAllFields(shards.schema());
+  SampleNames names(shards, range, std::move(fields), all_fields ? kSamplesDigits : kFlatDigits,
+                    options.raw_view);
+  if (choice.kind == TreeKind::kLabel) {
+    return LabelTree::Make(shards, choice.main_field, *choice.label, std::move(names), options);
+  }
+  return std::make_unique<FlatTree>(choice.kind, shards, choice.main_field, choice.label,
+                                    std::move(names));
+}
+
 }  // namespace
 
 const char* TreeName(TreeKind kind) {
@@ -120,27 +176,18 @@ Status Tree::CheckFile(Ino ino) const {
 }
 
 Result<std::unique_ptr<Tree>> Tree::Make(const Shards& shards, const TreeOptions& options) {
-  ASSIGN_OR_RETURN(const TreeKind kind, ChooseKind(shards, options));
-  ASSIGN_OR_RETURN(const uint16_t main_field, ChooseMainField(shards, options));
-  ASSIGN_OR_RETURN(const Field* label, ChooseLabel(shards.schema(), options));
-  const SampleRange all{0, shards.num_samples()};
-  switch (kind) {
-    case TreeKind::kPaths:
-      if (!options.field.empty()) {
-        return Fail(ErrorKind::kInvalidArgument,
-                    "field: the stored files show what was packed (choose -o tree=flat, label or "
-                    "samples)");
-      }
-      return std::make_unique<PathsTree>(shards, 0, main_field, label);
-    case TreeKind::kSamples:
-      return std::make_unique<FlatTree>(kind, shards, main_field, label,
-                                        SampleNames(shards, all, NameAllFields(shards.schema()),
-                                                    kSamplesDigits, options.raw_view));
-    default:
-      return std::make_unique<FlatTree>(
-          kind, shards, main_field, label,
-          SampleNames(shards, all, {{main_field, ""}}, kFlatDigits, options.raw_view));
+  ASSIGN_OR_RETURN(Choice choice, Choose(shards, options));
+  if (!options.shards_as_directories) {
+    return MakeTree(shards, {0, shards.num_samples()}, choice, options);
   }
+  std::vector<std::unique_ptr<Tree>> trees;
+  for (const Shard& shard : shards.all()) {
+    const SampleRange range{shard.first_sample, shard.dataset->num_samples()};
+    choice.shard = static_cast<uint32_t>(trees.size());
+    ASSIGN_OR_RETURN(auto tree, MakeTree(shards, range, choice, options));
+    trees.push_back(std::move(tree));
+  }
+  return std::make_unique<ShardDirsTree>(shards, std::move(trees));
 }
 
 }  // namespace betonfs

@@ -86,8 +86,12 @@ Result<Attributes> PathsTree::AttributesOf(Ino ino) const {
     return Attributes{S_IFREG | uint32_t{record.mode}, record.size_bytes, record.mtime_s,
                       record.mtime_ns};
   }
-  ASSIGN_OR_RETURN(const DirIndex dir_index, DirectoryOf(ino));
-  ASSIGN_OR_RETURN(const Directory dir, index_->DirectoryAt(dir_index));
+  ASSIGN_OR_RETURN(const DirIndex directory, DirectoryOf(ino));
+  return DirectoryAttributes(directory);
+}
+
+Result<Attributes> PathsTree::DirectoryAttributes(DirIndex directory) const {
+  ASSIGN_OR_RETURN(const Directory dir, index_->DirectoryAt(directory));
   return Attributes{S_IFDIR | uint32_t{dir.mode}, 0, dir.mtime_s, dir.mtime_ns};
 }
 

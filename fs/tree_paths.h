@@ -20,11 +20,14 @@ class PathsTree : public Tree {
   Result<FileContents> Contents(Ino file) const override;
   Result<std::string> PathOf(Ino file) const override;
 
+  // What entry `index` names.  Checks that a directory is where its entry says, so that a hostile
+  // file cannot make a loop.
+  Result<Ino> Target(const Entry& entry, EntryIndex index) const;
+  Result<Attributes> DirectoryAttributes(DirIndex directory) const;
+
  private:
   Result<DirIndex> DirectoryOf(Ino directory) const;
   Ino InoOf(DirIndex directory) const;
-  // Checks that a directory is where its entry says, so that a hostile file cannot make a loop.
-  Result<Ino> Target(const Entry& entry, EntryIndex index) const;
   Result<SampleIndex> LocalSample(Ino file) const;
 
   const Shard* shard_;
