@@ -8,7 +8,10 @@
 #include "fs/control_files.h"
 #include "fs/info_document.h"
 #include "fs/manifests.h"
+#include "fs/mount_pusher.h"
+#include "fs/order_ioctl.h"
 #include "fs/shards.h"
+#include "fs/stats_document.h"
 
 namespace betonfs {
 namespace {
@@ -17,6 +20,18 @@ void AddDocuments(ControlFiles& control, const Tree& tree) {
   control.AddLasting("info.json", [&tree] { return InfoDocument(tree); });
   AddManifests(control, tree);
   control.AddLasting("pid", [] { return TextDocument(std::to_string(getpid()) + "\n"); });
+}
+
+StatsSnapshot Snapshot(const ReadMountOptions& options, ReadOps& ops, const MountPusher& pusher,
+                       const Session& session) {
+  StatsSnapshot stats;
+  stats.ops = &ops.stats();
+  stats.push_mode = options.push.mode;
+  stats.push = pusher.counters();
+  stats.features = KernelFeatures(ops.granted_capabilities());
+  const std::string& readahead = session.readahead_report();
+  stats.features.push_back({"readahead_raised", readahead.ends_with("KiB"), readahead});
+  return stats;
 }
 
 void LogMounted(const Session& session, const Tree& tree) {
@@ -34,15 +49,34 @@ Status ServeReadMount(const ReadMountOptions& options, StartAnnouncer& announcer
   ASSIGN_OR_RETURN(const auto tree, Tree::Make(*shards, options.tree));
   ControlFiles control(*tree);
   AddDocuments(control, *tree);
-  ReadOps ops(*tree, control, /*observer=*/nullptr, options.ops);
+  MountPusher pusher(*tree, options.push);
+  OrderReceiver order_receiver(
+      [&](std::vector<uint32_t> samples) { return pusher.ArmList(std::move(samples)); });
+  ReadOpsOptions ops_options = options.ops;
+  ops_options.ioctl = [&](unsigned command, Bytes in) {
+    return order_receiver.Receive(command, in);
+  };
+  ReadOps ops(*tree, control, &pusher, ops_options);
+  const Session* mounted = nullptr;  // documents are asked for once it is
+  control.AddDirectory("order", [&](std::string_view name) { return pusher.Order(name); });
+  control.AddChanging(
+      "stats", [&] { return TextDocument(StatsText(Snapshot(options, ops, pusher, *mounted))); });
+  control.AddChanging("stats.prom", [&] {
+    return TextDocument(StatsPrometheus(Snapshot(options, ops, pusher, *mounted)));
+  });
   RETURN_IF_ERROR(StartLog(options.log));
   Status served;
   {
     ASSIGN_OR_RETURN(const auto session, Session::Mount(ReadOps::Table(), &ops, options.session));
-    served = session->Run([&] {
+    mounted = session.get();
+    pusher.Start(session->get());
+    const auto on_answer = [&] {
       LogMounted(*session, *tree);
       announcer.Ready();
-    });
+    };
+    // A store may wait for a READ that has not been answered, so it ends while they still are.
+    served = session->Run(on_answer, [&] { pusher.Stop(); });
+    pusher.Stop();
     if (!served) LogError("serving failed cause=\"" + EscapeName(served.error().message) + "\"");
     LogInfo("unmounting mountpoint=" + EscapeName(session->mountpoint()));
   }

@@ -7,6 +7,7 @@
 #include "core/result.h"
 #include "fs/detached.h"
 #include "fs/log.h"
+#include "fs/page_pusher.h"
 #include "fs/read_ops.h"
 #include "fs/session.h"
 #include "fs/tree.h"
@@ -18,6 +19,7 @@ struct ReadMountOptions {
   TreeOptions tree;
   SessionOptions session;
   ReadOpsOptions ops;
+  PushOptions push;
   LogOptions log;
 };
 

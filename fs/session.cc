@@ -79,11 +79,13 @@ std::string MountOption(const std::string& name, const std::string& value) {
 // The thread beside the loop: says when the mount answers, then waits for a signal or the end.
 class Session::Watcher {
  public:
-  Watcher(Session& session, const std::function<void()>& on_answer)
-      : loop_thread_(pthread_self()), thread_([&session, on_answer, this] {
+  Watcher(Session& session, const std::function<void()>& on_answer,
+          const std::function<void()>& before_stop)
+      : loop_thread_(pthread_self()), thread_([&session, on_answer, before_stop, this] {
           if (AwaitAnswer(session)) {
             on_answer();
             AwaitStopSignal();
+            before_stop();
           }
           StopLoop(session);
         }) {}
@@ -201,11 +203,12 @@ void Session::UnmountByHelper() {
   close(ends[1]);
 }
 
-Status Session::Run(const std::function<void()>& on_answer) {
+Status Session::Run(const std::function<void()>& on_answer,
+                    const std::function<void()>& before_stop) {
   fuse_loop_config* config = fuse_loop_cfg_create();
   fuse_loop_cfg_set_clone_fd(config, 1);
   fuse_loop_cfg_set_max_threads(config, options_.max_threads);
-  Watcher watcher(*this, on_answer);
+  Watcher watcher(*this, on_answer, before_stop);
   const int loop_error = fuse_session_loop_mt(session_, config);
   fuse_loop_cfg_destroy(config);
   const int answer_error = watcher.Join();

@@ -59,9 +59,12 @@ class Session {
 
   // Serves requests with several threads, until the file system is unmounted or a signal asks to
   // stop.  `on_answer` is called once, in a thread of the session's own, when the first request has
-  // been answered: the mount is usable.
+  // been answered: the mount is usable.  `before_stop` is called in that thread too, when a signal
+  // asks to stop and requests are still being answered, or after the loop has ended by itself: what
+  // may wait for requests ends there.
   // Errors: kIo  the connection to the kernel broke
-  Status Run(const std::function<void()>& on_answer);
+  Status Run(
+      const std::function<void()>& on_answer, const std::function<void()>& before_stop = [] {});
 
   // For fuse_lowlevel_notify_*.  Those may wait for requests, so never from a request's thread.
   fuse_session* get() const { return session_; }

@@ -108,11 +108,26 @@ Result<bool> TakeTreeOption(const NamedOption& option, TreeOptions& tree) {
   return true;
 }
 
+Result<bool> TakePushOption(const NamedOption& option, PushOptions& push) {
+  if (option.name == "push") {
+    const auto mode = ParsePushMode(option.value.value_or(""));
+    if (!mode) return BadValue(option, "auto, page or off");
+    push.mode = *mode;
+  } else if (option.name == "push_budget") {
+    ASSIGN_OR_RETURN(push.budget_bytes, SizeOf(option, uint64_t{1} << 50));
+  } else {
+    return false;
+  }
+  return true;
+}
+
 Status TakeOption(const NamedOption& option, CommonMountOptions& common, ReadMountOptions& mount) {
   ASSIGN_OR_RETURN(const bool taken, TakeCommonOption(option, common));
   if (taken) return {};
   ASSIGN_OR_RETURN(const bool of_tree, TakeTreeOption(option, mount.tree));
   if (of_tree) return {};
+  ASSIGN_OR_RETURN(const bool of_push, TakePushOption(option, mount.push));
+  if (of_push) return {};
   return UnknownOption(option);
 }
 
