@@ -166,7 +166,7 @@ DatasetSummary Summarize(const Dataset& dataset) {
   for (const Field& field : dataset.schema().fields()) summary.fields.push_back(Describe(field));
   if (const IndexView* index = dataset.index()) {
     summary.has_index = true;
-    summary.num_directories = index->num_directories();
+    summary.num_directories = index->num_directories() - 1;  // there is always a root
     summary.index_size_bytes = index->region().size;
   }
   if (dataset.index_error()) summary.index_problem = dataset.index_error()->message;

@@ -54,8 +54,8 @@ struct DatasetSummary {
   SizeHistogram sizes{};  // of all payloads of a sample together
 
   bool has_index = false;
-  std::string index_problem;  // why a damaged index region cannot be used
-  uint64_t num_directories = 0;
+  std::string index_problem;     // why a damaged index region cannot be used
+  uint64_t num_directories = 0;  // below the root
   uint64_t index_size_bytes = 0;
 
   std::string label_field;            // empty if there is no integer field

@@ -1,6 +1,8 @@
 // The program: dispatch only.  What a subcommand does is in its cmd_*.cc.
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cstdio>
+#include <exception>
 
 #include "tools/commands.h"
 #include "tools/exit_codes.h"
@@ -9,13 +11,8 @@ namespace {
 
 // In the order of the help text.
 constexpr std::initializer_list<betonfs::AddCommand> kCommands{
-    betonfs::AddPack,
-    betonfs::AddMount,
-    betonfs::AddUmount,
-    betonfs::AddLs,
-    betonfs::AddCat,
-    betonfs::AddInfo,
-    betonfs::AddUnpack,
+    betonfs::AddPack, betonfs::AddMount, betonfs::AddUmount, betonfs::AddLs,
+    betonfs::AddCat,  betonfs::AddInfo,  betonfs::AddUnpack,
 };
 
 std::string UsageError(const CLI::App* app, const CLI::Error& error) {
@@ -24,9 +21,7 @@ std::string UsageError(const CLI::App* app, const CLI::Error& error) {
   return "betonfs: " + std::string(error.what()) + "\nTry '" + command + " --help'.\n";
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
+int Run(int argc, char** argv) {
   CLI::App app{
       "A .beton dataset as a directory tree, and a directory tree as a .beton dataset.\n"
       "FFCV trains from the file; every other program reads the mounted folder.\n"};
@@ -50,4 +45,15 @@ int main(int argc, char** argv) {
     return app.exit(error) == 0 ? betonfs::kExitOk : betonfs::kExitUsage;
   }
   return exit_code;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return Run(argc, argv);
+  } catch (const std::exception& error) {  // out of memory, or a mistake of ours
+    std::fprintf(stderr, "betonfs: %s\n", error.what());
+    return betonfs::kExitSystem;
+  }
 }

@@ -132,7 +132,7 @@ class Unpacker {
     uint64_t cursor = 0;
     bool is_at_end = true;
     const Ino ino = directories_[walked_].ino;
-    const Status listed = ReadGuarded([&] {
+    Status listed = ReadGuarded([&] {
       batch.files.clear();
       subdirectories.clear();
       cursor = cursor_;
