@@ -13,16 +13,17 @@ def noise_picture(seed, width, height):
     return Image.fromarray(dots).resize((width, height), Image.BICUBIC)
 
 
-def write_class_folders(root, num_classes=4, pictures_per_class=12):
-    """root/class_<c>/<n>.jpg in several sizes, some of them grey or progressive.  Returns the paths
-    relative to root, sorted."""
+def write_class_folders(root, num_classes=4, pictures_per_class=12, size=None):
+    """root/class_<c>/<n>.jpg, of `size` or in several sizes, some of them grey or progressive.  Returns
+    the paths relative to root, sorted."""
     paths = []
     for label in range(num_classes):
         folder = root / f"class_{label}"
         folder.mkdir(parents=True)
         for number in range(pictures_per_class):
             seed = label * 1000 + number
-            picture = noise_picture(seed, 64 + 7 * number, 48 + 5 * number)
+            width, height = size or (64 + 7 * number, 48 + 5 * number)
+            picture = noise_picture(seed, width, height)
             if number % 5 == 4:
                 picture = picture.convert("L")
             path = folder / f"{number:03}.jpg"
