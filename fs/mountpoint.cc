@@ -5,6 +5,7 @@
 #include <spawn.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -19,9 +20,21 @@
 namespace betonfs {
 namespace {
 
-bool IsDeadMount(const std::string& path) {
-  struct stat st;
-  return stat(path.c_str(), &st) != 0 && errno == ENOTCONN;
+// STATFS is the one thing the kernel never answers out of its cache: names and attributes of a dead
+// mount can live on there.
+bool IsDead(const MountEntry& mount) {
+  struct statfs st;
+  return mount.type.starts_with("fuse") && statfs(mount.mountpoint.c_str(), &st) != 0 &&
+         errno == ENOTCONN;
+}
+
+// Unmounts dead mounts, however many lie upon each other, and returns the living one if there is.
+Result<std::optional<MountEntry>> ClearDeadMounts(const std::string& path) {
+  for (;;) {
+    ASSIGN_OR_RETURN(auto mount, FindMount(path));
+    if (!mount || !IsDead(*mount)) return mount;
+    RETURN_IF_ERROR(Unmount(path, /*lazy=*/true));
+  }
 }
 
 Result<bool> IsEmptyDirectory(const std::string& path) {
@@ -86,9 +99,8 @@ Status CheckFuseDevice() {
 
 Result<std::string> PrepareMountpoint(const std::string& mountpoint, bool nonempty) {
   ASSIGN_OR_RETURN(std::string path, ResolveMountpoint(mountpoint));
-  while (IsDeadMount(path)) RETURN_IF_ERROR(Unmount(path, /*lazy=*/true));
+  ASSIGN_OR_RETURN(const auto mounted, ClearDeadMounts(path));
   RETURN_IF_ERROR(CheckDirectory(path));
-  ASSIGN_OR_RETURN(const auto mounted, FindMount(path));
   if (mounted) {
     return Fail(ErrorKind::kBusy, "mountpoint " + path + ": " + mounted->source + " (" +
                                       mounted->type + ") is mounted there already");

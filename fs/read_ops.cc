@@ -126,8 +126,9 @@ fuse_lowlevel_ops ReadOps::Table() {
   table.statfs = Op<&ReadOps::Statfs, OpKind::kStatfs>::Call;
   table.getxattr = Op<&ReadOps::Getxattr, OpKind::kGetxattr>::Call;
   table.ioctl = Op<&ReadOps::Ioctl, OpKind::kIoctl>::Call;
-  // `flush` and `listxattr` stay unset, which stops the kernel from asking again; `access` too,
-  // since the kernel checks permissions itself (default_permissions).
+  table.listxattr = Op<&ReadOps::Listxattr>::Call;
+  // `flush` stays unset, which stops the kernel from asking again; `access` too, since the kernel
+  // checks permissions itself (default_permissions).
   table.setattr = RefuseChange;
   table.mknod = RefuseChange;
   table.mkdir = RefuseChange;
@@ -342,6 +343,13 @@ void ReadOps::Ioctl(Reply reply, fuse_ino_t number, unsigned command, void*, fus
   const Status done = options_.ioctl(command, {static_cast<const std::byte*>(in), in_size});
   if (!done) return Refuse(std::move(reply), "ioctl", ino, done.error());
   std::move(reply).Ioctl(0, {});
+}
+
+// None: what can be read is not listed.  (ENOSYS would stop the kernel from asking, but tools take
+// it for a file system that cannot have attributes.)
+void ReadOps::Listxattr(Reply reply, fuse_ino_t, size_t size) {
+  if (size == 0) return std::move(reply).XattrSize(0);
+  std::move(reply).Data(Bytes());
 }
 
 }  // namespace betonfs

@@ -51,6 +51,7 @@ class ReadOps {
   void Readdirplus(Reply reply, fuse_ino_t ino, size_t size, off_t offset, fuse_file_info* file);
   void Statfs(Reply reply, fuse_ino_t ino);
   void Getxattr(Reply reply, fuse_ino_t ino, const char* name, size_t size);
+  void Listxattr(Reply reply, fuse_ino_t ino, size_t size);
   void Ioctl(Reply reply, fuse_ino_t ino, unsigned command, void* argument, fuse_file_info* file,
              unsigned flags, const void* in, size_t in_size, size_t out_size);
 
