@@ -18,6 +18,7 @@ namespace betonfs {
 using AddCommand = void (*)(CLI::App& app, int& exit_code);
 
 void AddPack(CLI::App& app, int& exit_code);
+void AddConcat(CLI::App& app, int& exit_code);
 void AddMount(CLI::App& app, int& exit_code);
 void AddUmount(CLI::App& app, int& exit_code);
 void AddLs(CLI::App& app, int& exit_code);

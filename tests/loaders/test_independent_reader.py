@@ -257,6 +257,29 @@ def test_a_file_beyond_two_gib(tmp_path):
         (tmp_path / "out.beton").unlink(missing_ok=True)
 
 
+# ---- Concatenation
+
+
+def test_concatenated_files_are_one_dataset(tmp_path):
+    files, parts = {}, []
+    for part, page_size in enumerate(("4096", "64K", "8M")):
+        source = make_mixed_tree(tmp_path / f"{part}")
+        for path in tree_of(source):
+            folder, name = os.path.split(os.path.join(os.fsencode(source), path))
+            os.rename(os.path.join(folder, name), os.path.join(folder, b"%d%s" % (part, name[-254:])))
+        files.update(tree_of(source))
+        parts.append(tmp_path / f"{part}.beton")
+        run("pack", source, parts[-1], "--page-size", page_size)
+    run("concat", *parts, tmp_path / "out.beton")
+    beton = numpy_reader.Beton(tmp_path / "out.beton")
+    index = numpy_reader.Index(beton)
+    beton.assert_ffcv_rules()
+    assert beton.page_size == 8 << 20
+    assert contents_of(beton, index, "data") == files
+    done = run("concat", parts[0], parts[0], tmp_path / "twice.beton", status=2)
+    assert done.stderr.count(str(parts[0])) == 2 and not (tmp_path / "twice.beton").exists()
+
+
 # ---- Files written by FFCV
 
 FIXTURE_NAMES = sorted(path.stem for path in FIXTURES.glob("*.beton"))

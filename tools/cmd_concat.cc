@@ -1,0 +1,73 @@
+// betonfs concat A.beton B.beton ... OUT.beton
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <filesystem>
+#include <memory>
+
+#include "core/concat.h"
+#include "core/escape_name.h"
+#include "tools/commands.h"
+#include "tools/exit_codes.h"
+#include "tools/human.h"
+#include "tools/interrupt.h"
+#include "tools/progress.h"
+
+namespace betonfs {
+namespace {
+
+struct Arguments {
+  std::vector<std::string> files;  // the last is the output
+  bool force = false;
+};
+
+uint64_t TotalBytes(const std::vector<std::string>& paths) {
+  uint64_t total = 0;
+  for (const std::string& path : paths) {
+    std::error_code error;
+    const auto size = std::filesystem::file_size(path, error);
+    if (!error) total += size;
+  }
+  return total;
+}
+
+int ConcatCommand(const Arguments& arguments) {
+  std::vector<std::string> inputs = arguments.files;
+  const std::string target = std::move(inputs.back());
+  inputs.pop_back();
+  const Interrupt interrupt;
+  ConcatOptions options;
+  options.cancel = &Interrupt::flag();
+  if (arguments.force) options.existing = ReplacementFile::Existing::kReplace;
+  Result<ConcatReport> report = Fail(ErrorKind::kCancelled, "");
+  {
+    Progress progress("concat", inputs.size(), TotalBytes(inputs));
+    options.on_progress = [&](uint64_t payload_bytes) { progress.Add(0, payload_bytes); };
+    report = Concat(inputs, target, options);
+  }
+  if (!report) return ReportError(report.error());
+  for (const std::string& warning : report->warnings) {
+    std::fprintf(stderr, "betonfs: warning: %s\n", warning.c_str());
+  }
+  std::printf("%s: %s samples of %zu files in %s, pages of %s\n", EscapeName(target).c_str(),
+              HumanCount(report->num_samples).c_str(), inputs.size(),
+              HumanBytes(report->file_size_bytes).c_str(),
+              HumanBytes(report->page_size_bytes).c_str());
+  return kExitOk;
+}
+
+}  // namespace
+
+void AddConcat(CLI::App& app, int& exit_code) {
+  CLI::App* command = app.add_subcommand("concat", "Join .beton files into one");
+  const auto arguments = std::make_shared<Arguments>();
+  command->add_option("FILES", arguments->files, "The files to join, and last the file to make")
+      ->required()
+      ->expected(2, 1 << 20);
+  command->add_flag("-f,--force", arguments->force, "Replace the output if it exists");
+  command->footer(
+      "All inputs have the same fields and their stored names are merged into one tree; a path\n"
+      "that is in two of them is an error that names both.  Pages are copied as they are.");
+  command->callback([arguments, &exit_code] { exit_code = ConcatCommand(*arguments); });
+}
+
+}  // namespace betonfs
