@@ -19,6 +19,7 @@ using AddCommand = void (*)(CLI::App& app, int& exit_code);
 
 void AddPack(CLI::App& app, int& exit_code);
 void AddConcat(CLI::App& app, int& exit_code);
+void AddImport(CLI::App& app, int& exit_code);
 void AddMount(CLI::App& app, int& exit_code);
 void AddUmount(CLI::App& app, int& exit_code);
 void AddLs(CLI::App& app, int& exit_code);
