@@ -35,14 +35,25 @@ struct CheckReport {
 // and samples, payloads in order and apart, and zeros wherever nothing lies, so that any byte that
 // was changed is found.  Reads the whole file once.
 //
-// A file of FFCV's: every payload has its row and lies in the pages; rows that nothing uses,
-// overlap or share an offset.  Touches no payload; costs 24 bytes of memory per row while it runs.
+// A file of FFCV's, or one whose index region cannot be used: every payload has its row and lies in
+// the pages; rows that nothing uses, that overlap or share an offset.  Touches no payload; costs 48
+// bytes of memory per row while it runs.
 //
-// Kinds of findings: "index" (a region of ours that cannot be used, or its insides), "structure"
-// (a block of header, rows or table), "sample" (a payload that cannot be found), "contents" (a
-// payload's checksum), "size" (stored size and payload disagree), "order" (payloads of a file of
-// ours overlap or descend), "padding" (a byte that should be zero), "field_name" (two fields share
-// one), "unused_row", "duplicate_row", "shared_offset" (one offset, several sizes), "overlap".
+// Kinds of findings, with their severity:
+//   damage   "index"          a region of ours that cannot be used, whose traces alone are left too
+//            "structure"      a block of header, rows, table or index region that fails its
+//                             checksum, or insides of the region that contradict each other
+//            "sample"         a payload that cannot be found, or a record that says nonsense
+//            "contents"       payloads that fail the sample's checksum
+//            "size"           the stored size is not the payload's
+//            "order"          payloads of a file of ours overlap or descend
+//            "padding"        a byte that should be zero
+//   warning  "field_name"     two fields share one
+//            "unused_row"     a row of the table that no payload of its sample uses
+//            "duplicate_row"  a row that is there twice
+//            "shared_offset"  rows of different sizes at one offset: FFCV takes either
+//            "overlap"        payloads that overlap
+//   note     "foreign_row"    a row of a sample that is not there
 // Error: kCancelled.
 Result<CheckReport> Check(const Dataset& dataset, const CheckOptions& options);
 

@@ -117,8 +117,13 @@ Dataset::~Dataset() = default;
 
 Result<std::unique_ptr<Dataset>> Dataset::Open(const std::string& path) {
   ASSIGN_OR_RETURN(MappedFile file, MappedFile::Open(path));
+  return Open(std::move(file));
+}
+
+Result<std::unique_ptr<Dataset>> Dataset::Open(MappedFile file) {
   std::unique_ptr<Dataset> dataset(new Dataset(std::move(file)));
   const Bytes bytes = dataset->bytes();
+  const std::string& path = dataset->path();
   ASSIGN_OR_RETURN(Layout layout, ParseLayout(bytes, path));
 
   dataset->num_samples_ = layout.header.num_samples;

@@ -45,6 +45,7 @@ class Dataset {
   //                       rows
   // A bad index region is not an error here: see index_error().
   static Result<std::unique_ptr<Dataset>> Open(const std::string& path);
+  static Result<std::unique_ptr<Dataset>> Open(MappedFile file);
   ~Dataset();
 
   const std::string& path() const { return file_.path(); }

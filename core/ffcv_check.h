@@ -52,11 +52,14 @@ struct FfcvReport {
   uint64_t num_bad_images = 0;  // FFCV would deliver other pixels than the image's
 };
 
-// Kinds of findings: "load" (the file does not load), "field_name", "dtype", "no_payload",
-// "oversize" (a payload over a page), "crosses_page", "two_pages", "no_row", "row_size",
-// "shared_offset", "bad_sample" (a payload that cannot be found), "not_jpeg", "cmyk", "dimensions",
-// "undecodable", "damaged_jpeg", "json_nul", "quasi_memory".
-// One pass over rows and table; reads the header of every JPEG, with `decode` all of each.
+// Kinds of findings, all warnings but for notes on custom fields, image sizes and memory: "load"
+// (the file does not load, or only if told how), "field_name", "dtype" (an array that torch or
+// numba cannot take), "image_sizes" (several: the default decoder takes one), "oversize" (a payload
+// over a page), "crosses_page", "two_pages", "shared_offset", "bad_sample" (a payload that cannot
+// be found), "not_jpeg", "cmyk", "dimensions", "undecodable", "damaged_jpeg", "json_nul",
+// "quasi_memory".
+// One pass over rows and table, 24 bytes of memory per row; reads the header of every JPEG and all
+// JSON, with `decode` every JPEG.
 // Error: kCancelled.
 Result<FfcvReport> CheckForFfcv(const Dataset& dataset, const FfcvCheckOptions& options);
 

@@ -106,6 +106,10 @@ Result<MappedFile> MappedFile::Open(const std::string& path) {
   return MappedFile(path, std::move(fd), IdentityOf(info), bytes);
 }
 
+MappedFile MappedFile::Borrow(Bytes bytes, std::string path) {
+  return MappedFile(std::move(path), UniqueFd(), FileIdentity{.size_bytes = bytes.size()}, bytes);
+}
+
 MappedFile::MappedFile(std::string path, UniqueFd fd, FileIdentity identity, Bytes bytes)
     : path_(std::move(path)), fd_(std::move(fd)), identity_(identity), bytes_(bytes) {}
 
@@ -124,7 +128,7 @@ MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
 }
 
 MappedFile::~MappedFile() {
-  if (!bytes_.empty()) munmap(const_cast<std::byte*>(bytes_.data()), bytes_.size());
+  if (fd_.valid() && !bytes_.empty()) munmap(const_cast<std::byte*>(bytes_.data()), bytes_.size());
 }
 
 Status WriteAt(int fd, Bytes bytes, uint64_t offset, const std::string& path) {

@@ -53,12 +53,16 @@ class MappedFile {
   //         kInvalidArgument             not a regular file (a directory, a device)
   static Result<MappedFile> Open(const std::string& path);
 
+  // Bytes that somebody else keeps for as long as this lives, without a descriptor: tests and
+  // fuzzing, which let a sanitizer guard their ends.
+  static MappedFile Borrow(Bytes bytes, std::string path);
+
   MappedFile(MappedFile&& other) noexcept;
   MappedFile& operator=(MappedFile&& other) noexcept;
   ~MappedFile();
 
   Bytes bytes() const { return bytes_; }
-  int fd() const { return fd_.get(); }
+  int fd() const { return fd_.get(); }  // -1 if borrowed
   const std::string& path() const { return path_; }
   const FileIdentity& identity() const { return identity_; }  // as it was when opened
 
@@ -68,7 +72,7 @@ class MappedFile {
   std::string path_;
   UniqueFd fd_;
   FileIdentity identity_;
-  Bytes bytes_;
+  Bytes bytes_;  // unmapped at the end if there is a descriptor
 };
 
 // All of `bytes` at `offset`; short writes and EINTR are continued.  `path` is for the error.
