@@ -4,8 +4,8 @@
 
 #include "core/check.h"
 #include "core/dataset.h"
-#include "core/sample_view.h"
 #include "tests/support/beton_builder.h"
+#include "tests/support/read_all.h"
 
 namespace betonfs {
 namespace {
@@ -50,51 +50,6 @@ constexpr Kind kKinds[] = {
 constexpr Kind kKindsOfOurs[] = {
     {"NamedJpegs", test::NamedBeton}, {"NamedMixed", NamedMixed}, {"NamedScalars", NamedScalars}};
 
-// Touches every byte it is given, so that a sanitizer sees it.
-unsigned Sum(Bytes bytes) {
-  unsigned sum = 0;
-  for (const std::byte b : bytes) sum += std::to_integer<unsigned>(b);
-  return sum;
-}
-
-void ReadIndex(const IndexView& index, uint64_t num_samples) {
-  for (uint64_t i = 0; i < num_samples; ++i) {
-    const auto path = index.PathOf(SampleIndex{i});
-    if (path) (void)index.Resolve(*path);
-  }
-  for (uint64_t i = 0; i < index.num_directories(); ++i) {
-    const DirIndex number{static_cast<uint32_t>(i)};
-    (void)index.PathOf(number);
-    const auto directory = index.DirectoryAt(number);
-    if (!directory) continue;
-    for (uint64_t k = 0; k < directory->num_entries; ++k) {
-      (void)index.EntryAt(EntryIndex{Number(directory->first_entry) + k});
-    }
-  }
-  (void)index.VerifyAll();
-}
-
-// Everything a mount could ask for.
-void ReadAll(const Dataset& dataset) {
-  const SampleViewer viewer(dataset);
-  unsigned sum = 0;
-  std::vector<uint16_t> fields{kScalarsField};
-  for (uint16_t f = 0; f < dataset.schema().fields().size(); ++f) fields.push_back(f);
-  for (uint64_t i = 0; i < dataset.num_samples(); ++i) {
-    for (const uint16_t field : fields) {
-      (void)viewer.Extension(SampleIndex{i}, field, RawView::kPng);
-      const auto size = viewer.SizeBytes(SampleIndex{i}, field, RawView::kPng);
-      const auto contents = viewer.Contents(SampleIndex{i}, field, RawView::kPng);
-      ASSERT_EQ(size.has_value(), contents.has_value());
-      if (!contents) continue;
-      ASSERT_EQ(*size, contents->size_bytes());
-      sum += Sum(contents->header()) + Sum(contents->payload());
-    }
-  }
-  if (dataset.index()) ReadIndex(*dataset.index(), dataset.num_samples());
-  (void)dataset.SamplesIn(Extent{0, sum});
-}
-
 // The file ends where its bytes on the heap do, so that a sanitizer sees every step too far.
 Result<std::unique_ptr<Dataset>> Open(const std::vector<std::byte>& file) {
   return Dataset::Open(MappedFile::Borrow(file, "f"));
@@ -117,7 +72,7 @@ uint64_t NumDamages(const std::vector<std::byte>& file) {
 
 void ReadIfOpens(const std::vector<std::byte>& file) {
   const auto dataset = Open(file);
-  if (dataset) ReadAll(**dataset);
+  if (dataset) test::ReadAll(**dataset);
 }
 
 // The bytes that readers decide by.  Payloads and padding are left out, and of the unused arguments
