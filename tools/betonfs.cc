@@ -11,9 +11,16 @@ namespace {
 
 // In the order of the help text.
 constexpr std::initializer_list<betonfs::AddCommand> kCommands{
-    betonfs::AddPack,  betonfs::AddConcat, betonfs::AddImport,
-    betonfs::AddMount, betonfs::AddUmount, betonfs::AddLs,
-    betonfs::AddCat,   betonfs::AddInfo,   betonfs::AddUnpack,
+    betonfs::AddPack,
+    betonfs::AddConcat,
+    betonfs::AddImport,
+    betonfs::AddMount,
+    betonfs::AddUmount,
+    betonfs::AddLs,
+    betonfs::AddCat,
+    betonfs::AddInfo,
+    betonfs::AddUnpack,
+    betonfs::AddCheck,
 };
 
 std::string UsageError(const CLI::App* app, const CLI::Error& error) {

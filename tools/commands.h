@@ -26,6 +26,7 @@ void AddLs(CLI::App& app, int& exit_code);
 void AddCat(CLI::App& app, int& exit_code);
 void AddInfo(CLI::App& app, int& exit_code);
 void AddUnpack(CLI::App& app, int& exit_code);
+void AddCheck(CLI::App& app, int& exit_code);
 
 // One line on stderr, "betonfs: <message>" made safe for a terminal, and the status that goes
 // with the error.
