@@ -24,6 +24,8 @@ class FileContents {
   Bytes payload() const { return payload_; }                   // in the mapping
   uint64_t payload_offset() const { return payload_offset_; }  // of payload(), in the dataset file
   uint64_t size_bytes() const { return header().size() + payload_.size(); }
+  // Made in memory whole, at a cost that grows with the sample; the payload is empty.
+  bool is_rendered() const { return !owned_.empty(); }
 
  private:
   friend class SampleViewer;

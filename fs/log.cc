@@ -10,6 +10,7 @@
 #include <memory>
 
 #include "core/escape_name.h"
+#include "fs/inode.h"
 
 namespace betonfs {
 namespace {
@@ -70,9 +71,12 @@ void LogError(std::string_view line) { Log(spdlog::level::err, line); }
 void LogFailedRequest(const FailedRequest& request, std::string_view cause) {
   if (request.sys_errno == ENOENT) return;
   const bool serious = request.sys_errno == EIO || request.sys_errno == ENOMEM;
+  const Ino ino(request.ino);
+  const std::string sample =
+      ino.is_file() ? fmt::format(" sample={}", Number(ino.sample())) : std::string();
   Log(serious ? spdlog::level::err : spdlog::level::debug,
-      fmt::format("op={} ino={:#x} offset={} size={} errno={} cause=\"{}\"", request.op,
-                  request.ino, request.offset, request.size_bytes, request.sys_errno,
+      fmt::format("op={} ino={:#x}{} offset={} size={} errno={} cause=\"{}\"", request.op,
+                  request.ino, sample, request.offset, request.size_bytes, request.sys_errno,
                   EscapeName(cause)));
 }
 

@@ -264,17 +264,30 @@ void ReadOps::Read(Reply reply, fuse_ino_t number, size_t size, off_t start, fus
   const Ino ino(number);
   const auto offset = static_cast<uint64_t>(start);
   if (ino.is_control()) return ReadControl(std::move(reply), ino, size, offset);
-  const auto contents = tree_.Contents(ino);
+  if (const auto kept = rendered_.Find(ino)) {
+    return Send(std::move(reply), ino, *kept, size, offset);
+  }
+  auto contents = tree_.Contents(ino);
   if (!contents) return Refuse(std::move(reply), "read", ino, contents.error(), offset, size);
-  const uint64_t header_size = contents->header().size();
-  const Bytes header = Cut(contents->header(), offset, size);
+  if (!contents->is_rendered() || contents->size_bytes() <= size) {
+    return Send(std::move(reply), ino, *contents, size, offset);
+  }
+  const auto kept = std::make_shared<const FileContents>(std::move(*contents));
+  rendered_.Keep(ino, kept);
+  Send(std::move(reply), ino, *kept, size, offset);
+}
+
+void ReadOps::Send(Reply reply, Ino ino, const FileContents& contents, size_t size,
+                   uint64_t offset) {
+  const uint64_t header_size = contents.header().size();
+  const Bytes header = Cut(contents.header(), offset, size);
   const uint64_t payload_offset = offset > header_size ? offset - header_size : 0;
-  const Bytes payload = Cut(contents->payload(), payload_offset, size - header.size());
+  const Bytes payload = Cut(contents.payload(), payload_offset, size - header.size());
   const uint64_t sent = header.size() + payload.size();
-  if (observer_ && offset == 0 && sent > 0) observer_->OnRead(ino, contents->payload_offset());
+  if (observer_ && offset == 0 && sent > 0) observer_->OnRead(ino, contents.payload_offset());
   const int error = std::move(reply).Data(header, payload);
   if (error == EFAULT) {
-    LogFailedRequest({"read", number, EIO, offset, size}, "the dataset file became shorter");
+    LogFailedRequest({"read", ino.value(), EIO, offset, size}, "the dataset file became shorter");
   }
   stats_.CountBytes(OpKind::kRead, sent);
 }

@@ -7,6 +7,7 @@
 #include "fs/control_files.h"
 #include "fs/op_stats.h"
 #include "fs/read_observer.h"
+#include "fs/rendered_cache.h"
 #include "fs/reply.h"
 #include "fs/tree.h"
 
@@ -59,6 +60,7 @@ class ReadOps {
   class DirectoryReply;
 
   void LookupControl(Reply reply, Ino directory, std::string_view name);
+  void Send(Reply reply, Ino ino, const FileContents& contents, size_t size, uint64_t offset);
   void ReadControl(Reply reply, Ino ino, size_t size, uint64_t offset);
   void ForgetOne(Ino ino, uint64_t num_lookups);
   Result<Attributes> AttributesOf(Ino ino) const;
@@ -75,6 +77,7 @@ class ReadOps {
   gid_t gid_;
   uint32_t granted_capabilities_ = 0;
   OpStats stats_;
+  RenderedCache rendered_;
 };
 
 }  // namespace betonfs

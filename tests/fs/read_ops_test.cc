@@ -117,6 +117,25 @@ TEST(ReadOps, ReadsAnyPartOfAFileAcrossHeaderAndPayload) {
   }
 }
 
+TEST(ReadOps, ARenderedFileIsTheSameInPartsAsWhole) {
+  TreeOptions options = Flat();
+  options.raw_view = RawView::kBmp;
+  std::string pixels(40 * 30 * 3, 'x');
+  for (size_t i = 0; i < pixels.size(); ++i) pixels[i] = static_cast<char>(i * 7);
+  test::BetonBuilder builder;
+  builder.Field(FieldType::kRgbImage, "image");
+  for (int i = 0; i < 6; ++i) builder.Sample({test::Rgb(40, 30, pixels)});
+  Mounted mount(builder.Build(), options);
+  auto& kernel = mount.kernel();
+  for (int i = 0; i < 6; ++i) {
+    const auto entry = kernel.LookupPath("0000000" + std::to_string(i) + ".bmp").out;
+    const std::string whole = kernel.Read(entry.nodeid, 0, 1 << 17).body;
+    EXPECT_EQ(whole.size(), entry.attr.size);
+    EXPECT_EQ(whole.substr(0, 2), "BM");
+    EXPECT_EQ(kernel.ReadAll(entry.nodeid, 999).body, whole);
+  }
+}
+
 TEST(ReadOps, ListsADirectoryInPartsWithAttributes) {
   test::BetonBuilder builder;
   builder.Field(FieldType::kBytes, "data");
