@@ -6,11 +6,15 @@
 
 #include "core/escape_name.h"
 #include "fs/control_files.h"
+#include "fs/file_watch.h"
+#include "fs/guarded_tree.h"
 #include "fs/info_document.h"
 #include "fs/manifests.h"
 #include "fs/mount_pusher.h"
 #include "fs/order_ioctl.h"
+#include "fs/sandbox.h"
 #include "fs/shards.h"
+#include "fs/sigbus_guard.h"
 #include "fs/stats_document.h"
 
 namespace betonfs {
@@ -42,11 +46,35 @@ void LogMounted(const Session& session, const Tree& tree) {
           " readahead=\"" + session.readahead_report() + "\"");
 }
 
+Status VerifyAtMount(const Shards& shards, VerifyMode mode) {
+  if (mode != VerifyMode::kOpen) return {};
+  for (const Shard& shard : shards.all()) RETURN_IF_ERROR(VerifyStructures(*shard.dataset));
+  return {};
+}
+
+Result<std::unique_ptr<Tree>> MakeTree(const Shards& shards, const ReadMountOptions& options) {
+  ASSIGN_OR_RETURN(auto tree, ReadGuarded([&] { return Tree::Make(shards, options.tree); }));
+  return std::make_unique<GuardedTree>(std::move(tree), options.verify);
+}
+
+std::vector<const MappedFile*> FilesOf(const Shards& shards) {
+  std::vector<const MappedFile*> files;
+  for (const Shard& shard : shards.all()) files.push_back(&shard.dataset->file());
+  return files;
+}
+
+void StartSandbox() {
+  for (const std::string& missing : EnterSandbox({})) {
+    LogInfo("sandbox without " + EscapeName(missing));
+  }
+}
+
 }  // namespace
 
 Status ServeReadMount(const ReadMountOptions& options, StartAnnouncer& announcer) {
   ASSIGN_OR_RETURN(const auto shards, Shards::Open(options.files));
-  ASSIGN_OR_RETURN(const auto tree, Tree::Make(*shards, options.tree));
+  RETURN_IF_ERROR(VerifyAtMount(*shards, options.verify));
+  ASSIGN_OR_RETURN(const auto tree, MakeTree(*shards, options));
   ControlFiles control(*tree);
   AddDocuments(control, *tree);
   MountPusher pusher(*tree, options.push);
@@ -65,10 +93,15 @@ Status ServeReadMount(const ReadMountOptions& options, StartAnnouncer& announcer
     return TextDocument(StatsPrometheus(Snapshot(options, ops, pusher, *mounted)));
   });
   RETURN_IF_ERROR(StartLog(options.log));
+  FileWatch watch(FilesOf(*shards));
   Status served;
   {
-    ASSIGN_OR_RETURN(const auto session, Session::Mount(ReadOps::Table(), &ops, options.session));
+    SessionOptions session_options = options.session;
+    session_options.unmount_by_helper = options.sandbox;
+    ASSIGN_OR_RETURN(const auto session, Session::Mount(ReadOps::Table(), &ops, session_options));
     mounted = session.get();
+    if (options.sandbox) StartSandbox();  // before there are threads
+    watch.Start();
     pusher.Start(session->get());
     const auto on_answer = [&] {
       LogMounted(*session, *tree);

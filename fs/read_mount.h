@@ -11,6 +11,7 @@
 #include "fs/read_ops.h"
 #include "fs/session.h"
 #include "fs/tree.h"
+#include "fs/verify.h"
 
 namespace betonfs {
 
@@ -21,6 +22,8 @@ struct ReadMountOptions {
   ReadOpsOptions ops;
   PushOptions push;
   LogOptions log;
+  VerifyMode verify = VerifyMode::kOff;
+  bool sandbox = true;  // give up what serving does not need, once mounted
 };
 
 // Opens the files, mounts, tells `announcer` when the mount answers, and serves until it is

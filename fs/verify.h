@@ -15,9 +15,9 @@ namespace betonfs {
 
 enum class VerifyMode {
   kOff,   // a structure is checked when it is used; contents are not
-  kOpen,  // every structure, before the mount stands
-  kRead,  // and no byte of a sample is served before all its bytes were compared with their
-          // checksum
+  kOpen,  // every structure is looked at before the mount stands
+  kRead,  // contents too, but when they are read: no byte of a sample is served before all its
+          // bytes were compared with their checksum
 };
 std::optional<VerifyMode> ParseVerifyMode(std::string_view text);  // "off", "open", "read"
 

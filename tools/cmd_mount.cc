@@ -4,6 +4,7 @@
 
 #include "fs/detached.h"
 #include "fs/read_mount.h"
+#include "fs/sandbox.h"
 #include "tools/commands.h"
 #include "tools/exit_codes.h"
 #include "tools/read_mount_options.h"
@@ -23,6 +24,10 @@ Options of -o, separated by commas:
                      that of the labels, unless classes_unsorted is given
   raw=ppm|bmp|png    how raw images look; bmp and png are made on the fly, not zero-copy
   shards=dirs        each of several files in a directory of its own, instead of merged
+  verify=off|open|read
+                     look at every structure of the file before mounting (open), or compare
+                     every sample with its checksum before it is served first (read)
+  sandbox=on|off     give up every right that serving does not need (default on)
   allow_other        let other users in; the default is you alone
   auto_unmount       unmount when the daemon dies, whatever it dies of
   nonempty           mount over a directory that is not empty
@@ -35,6 +40,7 @@ The command returns when the mount answers.  A dead mount in the way is cleared 
 )";
 
 int Mount(const MountCommandLine& line) {
+  CloseInheritedDescriptors();
   const auto options = ResolveMount(line);
   if (!options) return ReportError(options.error());
   const auto serve = [&](StartAnnouncer& announcer) { return ServeReadMount(*options, announcer); };

@@ -121,6 +121,20 @@ Result<bool> TakePushOption(const NamedOption& option, PushOptions& push) {
   return true;
 }
 
+Result<bool> TakeTrustOption(const NamedOption& option, ReadMountOptions& mount) {
+  if (option.name == "verify") {
+    const auto mode = ParseVerifyMode(option.value.value_or(""));
+    if (!mode) return BadValue(option, "off, open or read");
+    mount.verify = *mode;
+  } else if (option.name == "sandbox") {
+    if (option.value != "on" && option.value != "off") return BadValue(option, "on or off");
+    mount.sandbox = option.value == "on";
+  } else {
+    return false;
+  }
+  return true;
+}
+
 Status TakeOption(const NamedOption& option, CommonMountOptions& common, ReadMountOptions& mount) {
   ASSIGN_OR_RETURN(const bool taken, TakeCommonOption(option, common));
   if (taken) return {};
@@ -128,6 +142,8 @@ Status TakeOption(const NamedOption& option, CommonMountOptions& common, ReadMou
   if (of_tree) return {};
   ASSIGN_OR_RETURN(const bool of_push, TakePushOption(option, mount.push));
   if (of_push) return {};
+  ASSIGN_OR_RETURN(const bool of_trust, TakeTrustOption(option, mount));
+  if (of_trust) return {};
   return UnknownOption(option);
 }
 
