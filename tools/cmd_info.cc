@@ -7,6 +7,7 @@
 #include "core/dataset.h"
 #include "core/dataset_summary.h"
 #include "core/escape_name.h"
+#include "fs/shards.h"
 #include "tools/commands.h"
 #include "tools/exit_codes.h"
 #include "tools/human.h"
@@ -115,9 +116,9 @@ void PrintText(const DatasetSummary& summary) {
 }
 
 int Info(const InfoOptions& options) {
-  const auto dataset = Dataset::Open(options.file);
-  if (!dataset) return ReportError(dataset.error());
-  const DatasetSummary summary = Summarize(**dataset);
+  const auto shards = Shards::Open({options.file});
+  if (!shards) return ReportError(shards.error());
+  const DatasetSummary summary = Summarize(*(*shards)->all().front().dataset);
   if (options.json) {
     std::fputs(SummaryAsJson(summary).c_str(), stdout);
   } else {

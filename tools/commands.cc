@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "core/escape_name.h"
+#include "fs/sigbus_guard.h"
 #include "tools/exit_codes.h"
 
 namespace betonfs {
@@ -15,6 +16,9 @@ int ReportError(const Error& error) {
 }
 
 int FinishOutput(int exit_code) {
+  if (exit_code == kExitOk && NumLostPages() > 0) {
+    exit_code = ReportError({ErrorKind::kIo, "parts of the file could not be read", EIO});
+  }
   if (std::fflush(stdout) == 0 && !std::ferror(stdout)) return exit_code;
   return ReportError(FailErrno("standard output", errno).value());
 }

@@ -32,8 +32,8 @@ void AddCheck(CLI::App& app, int& exit_code);
 // with the error.
 int ReportError(const Error& error);
 
-// Ends what a command wrote to stdout: `exit_code`, or that of a failed write (a full disk), which
-// is reported.
+// Ends what a command wrote to stdout: `exit_code`, or that of a failed write (a full disk) or of
+// parts of the file that could not be read, which are reported.
 int FinishOutput(int exit_code);
 
 // The program is called in two more ways: as `mount.betonfs FILE DIR -o ...` or
