@@ -5,6 +5,8 @@
 #include <spdlog/sinks/syslog_sink.h>
 #include <spdlog/spdlog.h>
 
+#include <array>
+#include <atomic>
 #include <cerrno>
 #include <fstream>
 #include <memory>
@@ -48,6 +50,14 @@ void Log(spdlog::level::level_enum level, std::string_view line) {
   }
 }
 
+// A file that fails is asked for again and again; it is told once, as long as few others fail.
+bool ToldBefore(const FailedRequest& request) {
+  static std::array<std::atomic<uint64_t>, 4096> told;
+  const uint64_t key = request.ino * 131 + static_cast<uint64_t>(request.sys_errno);
+  const size_t slot = (key * 0x9e3779b97f4a7c15u) >> 52;  // the top 12 bits
+  return told[slot].exchange(key, std::memory_order_relaxed) == key;
+}
+
 }  // namespace
 
 Status StartLog(const LogOptions& options) {
@@ -69,7 +79,7 @@ void LogWarning(std::string_view line) { Log(spdlog::level::warn, line); }
 void LogError(std::string_view line) { Log(spdlog::level::err, line); }
 
 void LogFailedRequest(const FailedRequest& request, std::string_view cause) {
-  if (request.sys_errno == ENOENT) return;
+  if (request.sys_errno == ENOENT || ToldBefore(request)) return;
   const bool serious = request.sys_errno == EIO || request.sys_errno == ENOMEM;
   const Ino ino(request.ino);
   const std::string sample =

@@ -33,7 +33,7 @@ void LogWarning(std::string_view line);
 void LogError(std::string_view line);
 
 // A request that failed.  EIO and worse are errors, what a user may ask for and not get is debug,
-// ENOENT is silent.
+// ENOENT is silent.  The same failure of the same file is told once.
 struct FailedRequest {
   const char* op = "";
   uint64_t ino = 0;

@@ -26,6 +26,17 @@ void AddDocuments(ControlFiles& control, const Tree& tree) {
   control.AddLasting("pid", [] { return TextDocument(std::to_string(getpid()) + "\n"); });
 }
 
+FaultCounters Faults(const GuardedTree& tree, const FileWatch& watch) {
+  FaultCounters faults;
+  faults.pages_lost = NumLostPages();
+  faults.checks_failed = tree.num_failed_checks();
+  faults.files_truncated = watch.NumFiles(FileChange::kTruncated);
+  faults.files_modified = watch.NumFiles(FileChange::kModified);
+  faults.files_replaced = watch.NumFiles(FileChange::kReplaced);
+  faults.files_removed = watch.NumFiles(FileChange::kRemoved);
+  return faults;
+}
+
 StatsSnapshot Snapshot(const ReadMountOptions& options, ReadOps& ops, const MountPusher& pusher,
                        const Session& session) {
   StatsSnapshot stats;
@@ -52,7 +63,8 @@ Status VerifyAtMount(const Shards& shards, VerifyMode mode) {
   return {};
 }
 
-Result<std::unique_ptr<Tree>> MakeTree(const Shards& shards, const ReadMountOptions& options) {
+Result<std::unique_ptr<GuardedTree>> MakeTree(const Shards& shards,
+                                              const ReadMountOptions& options) {
   ASSIGN_OR_RETURN(auto tree, ReadGuarded([&] { return Tree::Make(shards, options.tree); }));
   return std::make_unique<GuardedTree>(std::move(tree), options.verify);
 }
@@ -87,13 +99,15 @@ Status ServeReadMount(const ReadMountOptions& options, StartAnnouncer& announcer
   ReadOps ops(*tree, control, &pusher, ops_options);
   const Session* mounted = nullptr;  // documents are asked for once it is
   control.AddDirectory("order", [&](std::string_view name) { return pusher.Order(name); });
-  control.AddChanging(
-      "stats", [&] { return TextDocument(StatsText(Snapshot(options, ops, pusher, *mounted))); });
-  control.AddChanging("stats.prom", [&] {
-    return TextDocument(StatsPrometheus(Snapshot(options, ops, pusher, *mounted)));
-  });
-  RETURN_IF_ERROR(StartLog(options.log));
   FileWatch watch(FilesOf(*shards));
+  const auto snapshot = [&] {
+    StatsSnapshot stats = Snapshot(options, ops, pusher, *mounted);
+    stats.faults = Faults(*tree, watch);
+    return stats;
+  };
+  control.AddChanging("stats", [&] { return TextDocument(StatsText(snapshot())); });
+  control.AddChanging("stats.prom", [&] { return TextDocument(StatsPrometheus(snapshot())); });
+  RETURN_IF_ERROR(StartLog(options.log));
   Status served;
   {
     SessionOptions session_options = options.session;

@@ -59,6 +59,23 @@ std::vector<Figure> PushNumbers(const PushCounters& p) {
   };
 }
 
+std::vector<Figure> FaultNumbers(const FaultCounters& f) {
+  return {
+      {"pages_lost_total", "counter", "Pages of the files that could not be read", f.pages_lost},
+      {"checks_failed_total", "counter", "Contents that failed their checksum", f.checks_failed},
+      {"files_truncated", "gauge", "Mounted files that became shorter", f.files_truncated},
+      {"files_modified", "gauge", "Mounted files that were written to", f.files_modified},
+      {"files_replaced", "gauge", "Mounted files whose path names another", f.files_replaced},
+      {"files_removed", "gauge", "Mounted files whose path names nothing", f.files_removed},
+  };
+}
+
+std::vector<Figure> Numbers(const StatsSnapshot& stats) {
+  std::vector<Figure> numbers = PushNumbers(stats.push);
+  for (const Figure& number : FaultNumbers(stats.faults)) numbers.push_back(number);
+  return numbers;
+}
+
 uint64_t ResidentAnonymousBytes() {
   uint64_t kib = 0;
   if (FILE* status = std::fopen("/proc/self/status", "re")) {
@@ -141,7 +158,7 @@ std::string StatsText(const StatsSnapshot& stats) {
   std::string text = OpLines(*stats.ops);
   text += Format("\n# push=%s\n", PushModeName(stats.push_mode));
   if (!stats.push.off_reason.empty()) text += "push_off_because " + stats.push.off_reason + "\n";
-  for (const Figure& number : PushNumbers(stats.push)) {
+  for (const Figure& number : Numbers(stats)) {
     text += Format("%-30s %" PRIu64 "\n", number.name, number.value);
   }
   text += Format("%-30s %s\n", "push_everything_fits", stats.push.everything_fits ? "yes" : "no");
@@ -179,7 +196,7 @@ std::string StatsPrometheus(const StatsSnapshot& stats) {
     text +=
         Format("betonfs_request_bytes_total{op=\"%s\"} %" PRIu64 "\n", OpName(kind), totals.bytes);
   }
-  auto numbers = PushNumbers(stats.push);
+  auto numbers = Numbers(stats);
   numbers.push_back(
       {"rss_anon_bytes", "gauge", "Memory that is the daemon's alone", ResidentAnonymousBytes()});
   for (const Figure& number : numbers) {

@@ -1,6 +1,7 @@
 // `.betonfs/stats` and `.betonfs/stats.prom`: what the mount has done and what it runs with.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -16,10 +17,21 @@ struct Feature {
   std::string detail;  // a value, or why not
 };
 
+// What befell the mounted files.
+struct FaultCounters {
+  uint64_t pages_lost = 0;       // could not be read: cut off, or the disk failed
+  uint64_t checks_failed = 0;    // contents that did not match their checksum (verify=read)
+  uint64_t files_truncated = 0;  // see FileChange
+  uint64_t files_modified = 0;
+  uint64_t files_replaced = 0;
+  uint64_t files_removed = 0;
+};
+
 struct StatsSnapshot {
   const OpStats* ops = nullptr;
   PushMode push_mode = PushMode::kOff;
   PushCounters push;
+  FaultCounters faults;
   std::vector<Feature> features;
 };
 
