@@ -225,13 +225,13 @@ void PagePusher::Witness(uint64_t index, uint64_t file, uint64_t payload_offset,
   const bool pushed = unit.pushed.load(std::memory_order_relaxed);
   // What we released ourselves is no sign of anything.
   const bool released = pushed && release_store_.load(std::memory_order_relaxed);
-  if (!released && !Resident(payload_offset)) return WitnessEviction(index);
+  if (!released && !Resident(payload_offset)) return WitnessEviction(index, true);
   const uint64_t sample = file / options_.files_per_sample;
   const bool canary =
       IsCanary(sample) || sample == unit.extra_canary.load(std::memory_order_relaxed);
   if (pushed && was_present) {
     Add(kReadsAfterPush);
-    return WitnessEviction(index);
+    return WitnessEviction(index, false);
   }
   if (pushed && canary) Add(kCanaryReads);
   if (!pushed || canary) {
@@ -248,15 +248,16 @@ void PagePusher::Witness(uint64_t index, uint64_t file, uint64_t payload_offset,
   }
 }
 
-void PagePusher::WitnessEviction(uint64_t index) {
+// `certain`: the store's own page is gone, and with it most likely the unit.  A READ alone may have
+// been under way while its sample was pushed.
+void PagePusher::WitnessEviction(uint64_t index, bool certain) {
   Unit& unit = units_[index];
-  if (ledger_.unbounded() || unit.settled.load(std::memory_order_relaxed)) {
-    Reopen(index);
-    return Offer(index, false);
-  }
-  if (unit.gone.fetch_add(1, std::memory_order_relaxed) + 1 < kEvictedProof) return;
-  Settle(index, false);
+  const bool free_again = ledger_.unbounded() || unit.settled.load(std::memory_order_relaxed);
+  const uint32_t gone = unit.gone.fetch_add(1, std::memory_order_relaxed) + 1;
+  if (gone < kEvictedProof && !(certain && free_again)) return;
+  if (!free_again) Settle(index, false);
   Reopen(index);
+  if (free_again) Offer(index, false);
 }
 
 void PagePusher::Settle(uint64_t index, bool used) {

@@ -187,7 +187,7 @@ class PagePusher {
   // Request workers.
   void Offer(uint64_t unit, bool by_lookup);
   void Witness(uint64_t unit, uint64_t file, uint64_t payload_offset, bool was_present);
-  void WitnessEviction(uint64_t unit);
+  void WitnessEviction(uint64_t unit, bool certain);
   void Settle(uint64_t unit, bool used);
   void Reopen(uint64_t unit);
   void NoteProgress(SampleIndex sample);
