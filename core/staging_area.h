@@ -134,8 +134,6 @@ class StagingArea {
   // Every successful OpenForWriting and Create is owed one Release.
   Status OpenForWriting(StageIno ino, bool truncate);
   Status Write(StageIno ino, uint64_t offset, Bytes bytes);
-  // At the end of the file, wherever that is.
-  Status Append(StageIno ino, Bytes bytes);
   // close(2) waits for this: seals what was written.
   Status Flush(StageIno ino);
   // Only frees, unless something was written since the last Flush (an unmapped mmap).
@@ -153,6 +151,10 @@ class StagingArea {
                              uint64_t size);
 
   StageStatus Figures();
+  bool HasChanges() { return Figures().num_changes > 0; }  // since the last commit
+  // The end of a session: a work area in which nothing is left (no changes, and nothing that the
+  // dataset does not hold) is removed.
+  static Status Close(std::unique_ptr<StagingArea> area);
   const std::string& beton_path() const { return options_.beton_path; }
   const std::string& dir() const { return store_.dir(); }
 
@@ -213,7 +215,8 @@ class StagingArea {
   std::vector<Content> dead_;
   uint64_t dead_bytes_ = 0;       // of dead_
   uint64_t reclaimed_bytes_ = 0;  // since the last commit
-  uint64_t num_changes_ = 0;
+  uint64_t num_changes_ = 0;      // since the last commit
+  bool has_extras_ = false;       // the tree has entries that the dataset does not hold
 };
 
 template <class Attempt>

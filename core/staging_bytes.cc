@@ -143,19 +143,6 @@ Status StagingArea::Write(StageIno ino, uint64_t offset, Bytes bytes) {
   return WriteLocked(ino, *file, offset, bytes);
 }
 
-Status StagingArea::Append(StageIno ino, Bytes bytes) {
-  const std::shared_lock changes(changes_);
-  SharedFile file;
-  {
-    const std::lock_guard tree_lock(tree_mutex_);
-    RETURN_IF_ERROR(CheckExists(ino));
-    file = FindFile(ino);
-  }
-  if (!file) return FailErrno("write", EBADF);
-  const std::lock_guard file_lock(file->mutex());
-  return WriteLocked(ino, *file, file->size_bytes(), bytes);
-}
-
 Result<uint64_t> StagingArea::CopyRange(StageIno from, uint64_t from_offset, StageIno to,
                                         uint64_t to_offset, uint64_t size) {
   std::vector<std::byte> buffer;

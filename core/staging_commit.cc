@@ -286,6 +286,9 @@ Status StagingCommit::WriteNextJournal(const BaseIdentity& base,
     const std::lock_guard tree_lock(area_.tree_mutex_);
     RETURN_IF_ERROR(DifferenceWriter(plan_, area_.tree_, *journal).Write());
   }
+  JournalRecord begun;
+  begun.kind = JournalKind::kBegun;
+  journal->Append(begun);
   JournalRecord synced;  // spill files were synced when they were filled
   synced.kind = JournalKind::kSynced;
   synced.content.offset = journal->size_bytes();
@@ -358,6 +361,7 @@ void StagingCommit::SwitchOver(std::shared_ptr<const Dataset> base, std::unique_
     if (content.where == Where::kSpill) dead_spills_.push_back(content.offset);
   }
   area_.dead_.clear();
+  area_.has_extras_ = !plan_.skipped.empty() || !plan_.links.empty();
   area_.dead_bytes_ = area_.reclaimed_bytes_ = area_.num_changes_ = 0;
   // What cannot be removed now is when the work area is next opened.
   (void)io.Remove(old_journal);

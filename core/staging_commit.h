@@ -50,6 +50,8 @@ struct CommitReport {
   }
   std::string ToText() const;  // for people, several lines
   std::string ToJson() const;  // one object, names escaped as JSON asks
+  // What ToJson() wrote.  Error kCorrupt: it is something else.
+  static Result<CommitReport> FromJson(const std::string& text);
 };
 
 // How far a commit is, for other threads to look at.

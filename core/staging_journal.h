@@ -55,6 +55,7 @@ struct Content {
 
 enum class JournalKind : uint8_t {
   kClear = 1,        // forget the dataset's tree: what follows is all there is
+  kBegun,            // what was before stands for content.size changes made since the dataset
   kSynced,           // what files sealed before journal offset content.offset hold is on the disk
   kMakeDirectory,    // path mode mtime
   kCreate,           // path mode mtime: an empty file

@@ -162,6 +162,7 @@ class StagingRecovery::Replayer {
 
   // Whether the record makes sense here; the tree is unchanged if not.
   bool Apply(const JournalRecord& record, uint64_t offset);
+  uint64_t num_changes() const { return num_changes_; }  // since the dataset
 
  private:
   struct Place {
@@ -179,6 +180,7 @@ class StagingRecovery::Replayer {
   uint64_t pages_size_;
   uint64_t synced_offset_;
   ResumeReport& report_;
+  uint64_t num_changes_ = 0;
 };
 
 std::optional<StagingRecovery::Replayer::Place> StagingRecovery::Replayer::PlaceOf(
@@ -243,11 +245,15 @@ bool StagingRecovery::Replayer::Make(const JournalRecord& record, NodeKind kind,
 bool StagingRecovery::Replayer::Apply(const JournalRecord& record, uint64_t offset) {
   const auto ino = tree_.Resolve(record.path);
   const auto place = PlaceOf(record.path);
+  if (record.kind != JournalKind::kSynced) ++num_changes_;
   switch (record.kind) {
     case JournalKind::kClear:
       tree_.Clear();
       return true;
     case JournalKind::kSynced:
+      return true;
+    case JournalKind::kBegun:
+      num_changes_ = record.content.size;
       return true;
     case JournalKind::kMakeDirectory:
       return Make(record, NodeKind::kDirectory, offset);
@@ -340,11 +346,11 @@ Status StagingRecovery::Resume(StagingArea& area, const Found& found, ResumeRepo
                                            [&](const JournalRecord& record, uint64_t offset) {
                                              return replayer.Apply(record, offset);
                                            }));
+    area.num_changes_ = replayer.num_changes();
   }
   report.num_records = replay.num_records;
   report.damaged_offset = replay.end_offset;
   report.damaged_size_bytes = replay.damaged_size_bytes;
-  area.num_changes_ = replay.num_records;
   ASSIGN_OR_RETURN(area.journal_, JournalWriter::Resume(area.store_.io(), path, replay.end_offset));
   return {};
 }
@@ -393,6 +399,7 @@ Status StagingRecovery::Open(StagingArea& area, ResumeReport& report) {
   RETURN_IF_ERROR(OpenPages(area));
   RETURN_IF_ERROR(RemoveOrphans(area, found));
   report.num_files = area.tree_.num_files();
+  area.has_extras_ = report.num_records > 2;  // more than that it has begun
   // After a reboot what was found is written down, so that the next look need not verify it.
   return report.rebooted ? Checkpoint(area) : Status();
 }
@@ -469,6 +476,9 @@ Status StagingRecovery::Checkpoint(StagingArea& area) {
   record.kind = JournalKind::kClear;
   journal->Append(record);
   RETURN_IF_ERROR(CheckpointWriter(area.tree_, *journal).Directory(kStageRoot, ""));
+  record.kind = JournalKind::kBegun;
+  record.content.size = area.num_changes_;
+  journal->Append(record);
   record.kind = JournalKind::kSynced;
   record.content.offset = journal->size_bytes();
   journal->Append(record);
@@ -484,6 +494,17 @@ Result<std::unique_ptr<StagingArea>> StagingArea::Open(StageIo& io, const StageO
   std::unique_ptr<StagingArea> area(new StagingArea(io, options));
   RETURN_IF_ERROR(StagingRecovery::Open(*area, report));
   return area;
+}
+
+Status StagingArea::Close(std::unique_ptr<StagingArea> area) {
+  bool is_of_use = true;
+  {
+    const std::lock_guard tree_lock(area->tree_mutex_);
+    is_of_use = area->num_changes_ > 0 || area->has_extras_;
+  }
+  const std::string beton_path = area->beton_path();
+  area.reset();
+  return is_of_use ? Status() : Discard(beton_path);
 }
 
 Status StagingArea::Discard(const std::string& beton_path) {

@@ -109,11 +109,10 @@ Status StagingCommit::Rewrite() {
   // Nobody changes the tree now; FORGET may free nodes of it, but none that has a name.
   StagedSource source(plan_, area_.store_, area_.tree_);
   built_path_ = area_.dir() + "/rewrite.new";
-  WriteProgress progress;
   DatasetOptions options;
   options.existing = ReplacementFile::Existing::kReplace;
   options.write.num_threads = 2;
-  options.write.progress = &progress;
+  options.write.on_progress = [this](uint64_t, uint64_t bytes) { progress_.done += bytes; };
   ASSIGN_OR_RETURN(const WrittenDataset written, WriteDataset(built_path_, source, options));
   report_.file_size_bytes = written.file_size_bytes;
   report_.page_size_bytes = written.page_size_bytes;

@@ -27,6 +27,9 @@ void AddCat(CLI::App& app, int& exit_code);
 void AddInfo(CLI::App& app, int& exit_code);
 void AddUnpack(CLI::App& app, int& exit_code);
 void AddCheck(CLI::App& app, int& exit_code);
+void AddStage(CLI::App& app, int& exit_code);
+void AddCommit(CLI::App& app, int& exit_code);
+void AddDiscard(CLI::App& app, int& exit_code);
 
 // One line on stderr, "betonfs: <message>" made safe for a terminal, and the status that goes
 // with the error.
