@@ -60,12 +60,11 @@ const char* KindName(ErrorKind kind);
 
 // ASSIGN_OR_RETURN(auto value, Function());  returns the Error of Function() if it failed.
 #define ASSIGN_OR_RETURN(lhs, expr) \
-  BETONFS_ASSIGN_OR_RETURN_(BETONFS_CONCAT(result_, __COUNTER__), lhs, expr)
+  BETONFS_ASSIGN_OR_RETURN_(BETONFS_CONCAT(result_, __LINE__), lhs, expr)
 
 // RETURN_IF_ERROR(Function());  the same for a Status, or for a value nobody needs.
-#define RETURN_IF_ERROR(expr) BETONFS_RETURN_IF_ERROR_(BETONFS_CONCAT(status_, __COUNTER__), expr)
-#define BETONFS_RETURN_IF_ERROR_(tmp, expr)                  \
-  do {                                                       \
-    auto tmp = (expr);                                       \
-    if (!tmp) return tl::unexpected(std::move(tmp).error()); \
+#define RETURN_IF_ERROR(expr)                                        \
+  do {                                                               \
+    auto status_ = (expr);                                           \
+    if (!status_) return tl::unexpected(std::move(status_).error()); \
   } while (0)

@@ -85,22 +85,24 @@ void StagingArea::LogNode(JournalKind kind, StageIno ino) {
 template <class Body>
 Status StagingArea::Change(Body body) {
   const std::shared_lock changes(changes_);
-  RETURN_IF_ERROR(WithRoom([&]() -> Status {
+  const Status done = WithRoom([&]() -> Status {
     const std::lock_guard tree_lock(tree_mutex_);
     RETURN_IF_ERROR(BeginChange());
     return body();
-  }));
+  });
+  if (!done) return tl::unexpected(done.error());
   return WithRoom([&] { return journal_->Flush(); });
 }
 
 template <class Body>
 Result<StageAttr> StagingArea::ChangeAndAnswer(Body body) {
   StageAttr attr;
-  RETURN_IF_ERROR(Change([&]() -> Status {
+  const Status done = Change([&]() -> Status {
     ASSIGN_OR_RETURN(const StageIno ino, body());
     attr = Remember(ino);
     return {};
-  }));
+  });
+  if (!done) return tl::unexpected(done.error());
   return attr;
 }
 

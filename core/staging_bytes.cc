@@ -60,7 +60,7 @@ Result<StageAttr> StagingArea::Create(StageIno dir, std::string_view name, uint1
                                       bool exclusive) {
   const std::shared_lock changes(changes_);
   StageAttr attr;
-  RETURN_IF_ERROR(WithRoom([&]() -> Status {
+  const Status done = WithRoom([&]() -> Status {
     const std::lock_guard tree_lock(tree_mutex_);
     RETURN_IF_ERROR(CheckExists(dir));
     RETURN_IF_ERROR(BeginChange());
@@ -76,7 +76,8 @@ Result<StageAttr> StagingArea::Create(StageIno dir, std::string_view name, uint1
     Acquire(*ino);
     attr = Remember(*ino);
     return {};
-  }));
+  });
+  if (!done) return tl::unexpected(done.error());
   return attr;
 }
 
@@ -167,14 +168,15 @@ Result<uint64_t> StagingArea::CopyRange(StageIno from, uint64_t from_offset, Sta
 Status StagingArea::SealLocked(StageIno ino, StagingFile& file) {
   if (!file.dirty()) return {};
   Content content;
-  RETURN_IF_ERROR(WithRoom([&]() -> Status {
+  const Status done = WithRoom([&]() -> Status {
     {
       const std::lock_guard tree_lock(tree_mutex_);
       RETURN_IF_ERROR(BeginChange());
     }
     ASSIGN_OR_RETURN(content, file.Seal());
     return {};
-  }));
+  });
+  if (!done) return tl::unexpected(done.error());
   const std::lock_guard tree_lock(tree_mutex_);
   StageNode& node = tree_.At(ino);
   const Content before = file.sealed();

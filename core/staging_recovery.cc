@@ -342,10 +342,10 @@ Status StagingRecovery::Resume(StagingArea& area, const Found& found, ResumeRepo
       map = GrowingMap::Of(fd.get());
     }
     Replayer replayer(area, map, pages_size, synced_offset, report);
-    ASSIGN_OR_RETURN(replay, ReplayJournal(journal.bytes(), path,
-                                           [&](const JournalRecord& record, uint64_t offset) {
-                                             return replayer.Apply(record, offset);
-                                           }));
+    const auto apply = [&](const JournalRecord& record, uint64_t offset) {
+      return replayer.Apply(record, offset);
+    };
+    ASSIGN_OR_RETURN(replay, ReplayJournal(journal.bytes(), path, apply));
     area.num_changes_ = replayer.num_changes();
   }
   report.num_records = replay.num_records;

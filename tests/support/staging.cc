@@ -1,6 +1,27 @@
 #include "tests/support/staging.h"
 
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+
+#include "core/block_checks.h"
+#include "tests/support/temp_dir.h"
+
 namespace betonfs::test {
+
+void ForgetBoot(const std::string& work_area) {
+  constexpr size_t kBootOffset = 40;
+  constexpr size_t kChecksumOffset = 56;
+  for (const auto& entry : std::filesystem::directory_iterator(work_area)) {
+    if (!entry.path().filename().string().starts_with("journal.")) continue;
+    std::string text = ReadFile(entry.path());
+    ASSERT_GE(text.size(), kChecksumOffset + 8);
+    text[kBootOffset] = static_cast<char>(text[kBootOffset] ^ 1);
+    const uint64_t checksum = Xxh3(AsBytes(text).first(kChecksumOffset));
+    std::memcpy(text.data() + kChecksumOffset, &checksum, sizeof checksum);
+    std::ofstream(entry.path(), std::ios::binary) << text;
+  }
+}
 
 std::string ContentsOf(StagingArea& area, StageIno ino) {
   const auto attr = area.GetAttr(ino);

@@ -52,6 +52,9 @@ class Stage {
   std::unique_ptr<StagingArea> area_;
 };
 
+// Makes the journals of a work area look as if an earlier boot of the machine had written them.
+void ForgetBoot(const std::string& work_area);
+
 // Reads a whole file by its number.
 std::string ContentsOf(StagingArea& area, StageIno ino);
 
