@@ -152,19 +152,18 @@ constexpr const char* kCallsOfReaders[] = {
     // time
     "clock_getres", "clock_gettime", "clock_nanosleep", "gettimeofday", "nanosleep", "time",
     // who and what this is
-    "getcpu", "getcwd", "getegid", "geteuid", "getgid", "getpid", "getppid", "getrandom",
+    "chdir", "getcpu", "getcwd", "getegid", "geteuid", "getgid", "getpid", "getppid", "getrandom",
     "getrusage", "gettid", "getuid", "sysinfo", "umask", "uname",
     // syslog; the socket itself is made below
     "connect", "getpeername", "getsockname", "recvfrom", "recvmsg", "sendmmsg", "sendmsg", "sendto",
     "shutdown"};
 
 constexpr const char* kCallsOfWriters[] = {
-    "chdir",    "chmod",           "copy_file_range", "fallocate", "fchmod",    "fchmodat",
-    "fchown",   "fchownat",        "fdatasync",       "flock",     "fsync",     "ftruncate",
-    "link",     "linkat",          "mkdir",           "mkdirat",   "msync",     "pwrite64",
-    "pwritev",  "pwritev2",        "rename",          "renameat",  "renameat2", "rmdir",
-    "sendfile", "sync_file_range", "syncfs",          "truncate",  "unlink",    "unlinkat",
-    "utimensat"};
+    "chmod",           "copy_file_range", "fallocate", "fchmod",    "fchmodat",  "fchown",
+    "fchownat",        "fdatasync",       "flock",     "fsync",     "ftruncate", "link",
+    "linkat",          "mkdir",           "mkdirat",   "msync",     "pwrite64",  "pwritev",
+    "pwritev2",        "rename",          "renameat",  "renameat2", "rmdir",     "sendfile",
+    "sync_file_range", "syncfs",          "truncate",  "unlink",    "unlinkat",  "utimensat"};
 
 // A forbidden call fails, as it would for want of permission.  With assertions on it ends the
 // daemon, so that a call missing above does not pass the tests unnoticed.
