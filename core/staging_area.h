@@ -20,6 +20,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "core/freeze_gate.h"
@@ -195,6 +196,7 @@ class StagingArea {
 
   // With nothing held.
   Status ReleaseWriter(StageIno ino, const SharedFile& file);
+  Status SyncSpills();
   Status Reclaim();  // dead bytes become free space
   void ReclaimIfWorthwhile();
   Status CheckpointIfWorthwhile();
@@ -212,6 +214,7 @@ class StagingArea {
   std::unique_ptr<JournalWriter> journal_;
   uint64_t generation_ = 1;
   std::unordered_map<uint32_t, OpenFile> files_;  // open for writing
+  std::unordered_set<uint64_t> unsynced_spills_;  // written to since the last sync
   std::vector<Content> dead_;
   uint64_t dead_bytes_ = 0;       // of dead_
   uint64_t reclaimed_bytes_ = 0;  // since the last commit

@@ -1,5 +1,5 @@
 // The bytes of files: StagingArea's create, open, write, flush, release, sync.
-#include <cassert>
+#include <fcntl.h>
 
 #include "core/staging_area.h"
 #include "core/text.h"
@@ -184,6 +184,7 @@ Status StagingArea::SealLocked(StageIno ino, StagingFile& file) {
   if (moved && before.size > 0) Bury(before);
   file.MarkSealed(content);
   node.content = content;
+  if (content.where == Where::kSpill) unsynced_spills_.insert(content.offset);
   if (node.times_sealed < 255) ++node.times_sealed;
   LogNode(JournalKind::kSeal, ino);
   return {};
@@ -225,12 +226,34 @@ Status StagingArea::Release(StageIno ino) {
   return {};
 }
 
+Status StagingArea::SyncSpills() {
+  std::unordered_set<uint64_t> spills;
+  {
+    const std::lock_guard tree_lock(tree_mutex_);
+    spills.swap(unsynced_spills_);
+  }
+  Status synced;
+  for (const uint64_t spill : spills) {
+    const auto fd = store_.OpenSpill(spill, O_RDWR);
+    if (!fd && fd.error().kind == ErrorKind::kNotFound) continue;  // removed meanwhile
+    synced = fd ? store_.io().Sync(fd->get(), store_.SpillPath(spill)) : tl::unexpected(fd.error());
+    if (!synced) break;
+  }
+  if (synced && !spills.empty()) synced = store_.io().SyncParent(store_.SpillPath(0));
+  if (!synced) {  // all of them again next time
+    const std::lock_guard tree_lock(tree_mutex_);
+    unsynced_spills_.merge(spills);
+  }
+  return synced;
+}
+
 // Data first, then the record that says so.  What is sealed meanwhile lies behind `synced_offset`.
 Status StagingArea::SyncAll() {
   const std::shared_lock changes(changes_);
   RETURN_IF_ERROR(journal_->Flush());
   const uint64_t synced_offset = journal_->size_bytes();
   RETURN_IF_ERROR(store_.io().Sync(store_.pages().fd(), store_.pages().path()));
+  RETURN_IF_ERROR(SyncSpills());
   {
     const std::lock_guard tree_lock(tree_mutex_);
     RETURN_IF_ERROR(journal_->Reserve());

@@ -3,7 +3,6 @@
 
 #include <gtest/gtest.h>
 
-#include "core/check.h"
 #include "core/dataset.h"
 #include "tests/support/staging.h"
 #include "tests/support/temp_dir.h"

@@ -5,7 +5,6 @@
 #include <random>
 #include <vector>
 
-#include "core/check.h"
 #include "core/dataset.h"
 #include "tests/support/faulty_io.h"
 #include "tests/support/staging.h"
@@ -73,7 +72,7 @@ class Model {
 
  private:
   std::string NewPath() {
-    const uint32_t dir = random_() % 5;
+    const uint64_t dir = random_() % 5;
     const std::string name = "f" + std::to_string(random_() % 12);
     return dir == 4 ? name : "d" + std::to_string(dir) + "/" + name;
   }
@@ -102,7 +101,9 @@ class Model {
   void WriteAt(const std::string& path, uint64_t offset, const std::string& data) {
     const StageIno ino = stage_.Find(path);
     ASSERT_TRUE(stage_.area().OpenForWriting(ino, false));
-    if (!data.empty()) ASSERT_TRUE(stage_.area().Write(ino, offset, AsBytes(data)));
+    if (!data.empty()) {
+      ASSERT_TRUE(stage_.area().Write(ino, offset, AsBytes(data)));
+    }
     ASSERT_TRUE(stage_.area().Flush(ino));
     ASSERT_TRUE(stage_.area().Release(ino));
     std::string& contents = files_[path];
@@ -156,15 +157,11 @@ class Model {
   std::map<std::string, std::string> files_;
 };
 
-// The dataset, sound and with the model's files in it.
+// The dataset, its structures sound and with the model's files in it.
 void CompareDataset(const std::string& path, const std::map<std::string, std::string>& files) {
   const auto dataset = Dataset::Open(path);
   ASSERT_TRUE(dataset) << dataset.error().message;
-  const auto report = Check(**dataset, {.num_threads = 1});
-  ASSERT_TRUE(report);
-  for (const Finding& finding : report->findings) {
-    EXPECT_NE(finding.severity, Severity::kDamage) << finding.message;
-  }
+  for (const Error& error : (*dataset)->index()->VerifyAll()) ADD_FAILURE() << error.message;
   ASSERT_EQ((*dataset)->num_samples(), files.size());
   const Field& field = (*dataset)->schema().payload_field(0);
   for (uint64_t i = 0; i < files.size(); ++i) {
@@ -176,7 +173,7 @@ void CompareDataset(const std::string& path, const std::map<std::string, std::st
   }
 }
 
-CommitOptions AnyWay(uint32_t number) {
+CommitOptions AnyWay(uint64_t number) {
   CommitOptions options;
   options.plan.labels.mode = LabelChoice::Mode::kNone;
   constexpr CommitOptions::Compact kWays[] = {CommitOptions::Compact::kAuto,

@@ -129,7 +129,8 @@ def test_unzip_extracts(source, tmp_path):
     with zipfile.ZipFile(archive, "w") as out:
         for path in sorted((source / "a").rglob("*")):
             out.write(path, path.relative_to(source))
-    compare(lambda root: run("unzip", "-q", archive, "-d", root).returncode)
+    # The archive does not hold directories, so their times are those of the run.
+    compare(lambda root: run("unzip", "-q", archive, "-d", root).returncode, check_times=False)
 
 
 def test_copytree(source):

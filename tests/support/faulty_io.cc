@@ -67,7 +67,7 @@ void FaultyIo::CutPower(uint32_t seed) {
   std::mt19937 random(seed);
   const std::lock_guard lock(mutex_);
   for (auto change = changes_.rbegin(); change != changes_.rend(); ++change) {
-    const uint32_t fate = random() % 3;
+    const uint64_t fate = random() % 3;
     if (fate == 0) continue;  // it had reached the disk
     const auto fd = OpenFile(change->path, O_RDWR);
     if (!fd || StatOf(fd->get()).st_ino != change->file) continue;  // it has another name by now
