@@ -1,6 +1,7 @@
 #include "core/index_view.h"
 
 #include <algorithm>
+#include <cassert>
 #include <cstring>
 #include <limits>
 
@@ -13,6 +14,8 @@ namespace {
 constexpr size_t kMaxDepth = 65536;
 constexpr uint32_t kNanosecondsPerSecond = 1'000'000'000;
 constexpr uint64_t kNoEntry = std::numeric_limits<uint64_t>::max();
+// More errors than anybody reads are not looked for.
+constexpr size_t kMaxVerifyErrors = 1000;
 constexpr uint64_t kMaxDirectories = std::numeric_limits<uint32_t>::max();
 
 constexpr const char* kSectionNames[kNumSections] = {"directories", "entries", "names", "samples",
@@ -57,6 +60,10 @@ Result<std::unique_ptr<IndexView>> IndexView::Open(Bytes file, const RawHeader& 
 
 tl::unexpected<Error> IndexView::Corrupt(std::string what) const {
   return Fail(ErrorKind::kCorrupt, Cat(path_, ": ", what));
+}
+
+void IndexView::Report(std::vector<Error>& errors, std::string what) const {
+  errors.push_back(Corrupt(std::move(what)).value());
 }
 
 Status IndexView::ParseTrailer(const RawTrailer& trailer, uint64_t trailer_offset,
@@ -197,7 +204,8 @@ Result<Directory> IndexView::DirectoryAt(DirIndex index) const {
                        num_directories_, ", mode ", uint32_t{raw.mode}, ", nanoseconds ",
                        uint32_t{raw.mtime_ns}, ": impossible"));
   }
-  return Directory{EntryIndex{uint64_t{raw.first_entry}},
+  return Directory{index,
+                   EntryIndex{uint64_t{raw.first_entry}},
                    raw.num_entries,
                    EntryIndex{uint64_t{raw.own_entry}},
                    DirIndex{uint32_t{raw.parent}},
@@ -237,7 +245,28 @@ Result<Entry> IndexView::EntryAt(EntryIndex index) const {
                        uint64_t{raw.target}, " of ", num_targets, ", parent ", uint32_t{raw.parent},
                        " of ", num_directories_, ": impossible"));
   }
+  if (is_directory) {
+    const DirIndex child_index{static_cast<uint32_t>(raw.target)};
+    ASSIGN_OR_RETURN(const Directory child, DirectoryAt(child_index));
+    // One way leads to a directory: else a small file could hold an endless tree.
+    if (child.own_entry != index || child.parent != DirIndex{uint32_t{raw.parent}}) {
+      return Corrupt(Cat("entry ", Number(index), ": directory ", Number(child_index),
+                         " is of entry ", Number(child.own_entry), " in directory ",
+                         Number(child.parent)));
+    }
+  }
   return Entry{name, static_cast<EntryKind>(raw.kind), raw.target, DirIndex{uint32_t{raw.parent}}};
+}
+
+Result<Entry> IndexView::EntryIn(const Directory& directory, uint64_t position) const {
+  assert(position < directory.num_entries);
+  const EntryIndex index{Number(directory.first_entry) + position};
+  ASSIGN_OR_RETURN(const Entry entry, EntryAt(index));
+  if (entry.parent != directory.index) {
+    return Corrupt(Cat("entry ", Number(index), " of directory ", Number(directory.index),
+                       ": says it is in directory ", Number(entry.parent)));
+  }
+  return entry;
 }
 
 Result<SampleRecord> IndexView::SampleAt(SampleIndex index) const {
@@ -260,13 +289,12 @@ Result<SampleRecord> IndexView::SampleAt(SampleIndex index) const {
 
 Result<std::optional<EntryIndex>> IndexView::Find(const Directory& directory,
                                                   std::string_view name) const {
-  uint64_t low = Number(directory.first_entry);
-  uint64_t high = low + directory.num_entries;
+  uint64_t low = 0, high = directory.num_entries;
   while (low < high) {
     const uint64_t middle = low + (high - low) / 2;
-    ASSIGN_OR_RETURN(const Entry entry, EntryAt(EntryIndex{middle}));
+    ASSIGN_OR_RETURN(const Entry entry, EntryIn(directory, middle));
     const int order = entry.name.compare(name);
-    if (order == 0) return EntryIndex{middle};
+    if (order == 0) return EntryIndex{Number(directory.first_entry) + middle};
     if (order < 0) {
       low = middle + 1;
     } else {
@@ -327,112 +355,95 @@ std::vector<Error> IndexView::VerifyAll() const {
     auto found = check->VerifyAll();
     std::move(found.begin(), found.end(), std::back_inserter(errors));
   }
-  for (uint64_t i = 0; i < num_directories_; ++i) {
+  // Behind a bad checksum every item would be one more error that says the same.
+  if (!errors.empty()) return errors;
+  VerifyRuns(errors);
+  VerifyNames(errors);
+  if (!errors.empty()) return errors;  // runs that overlap would be walked over and over
+  for (uint64_t i = 0; i < num_directories_ && errors.size() < kMaxVerifyErrors; ++i) {
     VerifyDirectory(DirIndex{static_cast<uint32_t>(i)}, errors);
   }
-  VerifySamples(errors);
+  for (uint64_t i = 0; i < num_samples_ && errors.size() < kMaxVerifyErrors; ++i) {
+    VerifySample(SampleIndex{i}, errors);
+  }
   VerifyPadding(errors);
   return errors;
 }
 
-// The run of a directory: sorted names, each the way back to here, and subdirectories that agree.
-void IndexView::VerifyDirectory(DirIndex index, std::vector<Error>& errors) const {
-  const auto directory = DirectoryAt(index);
-  if (!directory) return errors.push_back(directory.error());
-  // Runs follow one another and names lie in the order of their entries, so none are shared.
-  std::string_view previous;
-  for (uint64_t k = 0; k < directory->num_entries; ++k) {
-    const EntryIndex entry_index{Number(directory->first_entry) + k};
-    const auto entry = EntryAt(entry_index);
-    if (!entry) {
-      errors.push_back(entry.error());
-      continue;
-    }
-    const std::string where = Cat("entry ", Number(entry_index), " of directory ", Number(index));
-    if (entry->name <= previous) {
-      errors.push_back(Corrupt(Cat(where, ": its name is not above that before it")).value());
-    }
-    previous = entry->name;
-    if (entry->parent != index) {
-      errors.push_back(
-          Corrupt(Cat(where, ": says it is in directory ", Number(entry->parent))).value());
-    }
-    if (entry->kind == EntryKind::kDirectory) {
-      const auto child = DirectoryAt(entry->directory());
-      if (child && (child->own_entry != entry_index || child->parent != index)) {
-        errors.push_back(Corrupt(Cat(where, ": directory ", entry->target, " is of entry ",
-                                     Number(child->own_entry), " in ", Number(child->parent)))
-                             .value());
-      }
-    } else if (const auto record = SampleAt(entry->sample());
-               record && record->entry != entry_index) {
-      errors.push_back(
-          Corrupt(Cat(where, ": sample ", entry->target, " is of entry ", Number(record->entry)))
-              .value());
-    }
-  }
-}
-
-// Runs without gap or overlap hold every entry once; then an entry per sample, as many as there
-// are, names every sample.
-void IndexView::VerifySamples(std::vector<Error>& errors) const {
+// The runs of the directories follow one another, so each entry is in one of them.
+void IndexView::VerifyRuns(std::vector<Error>& errors) const {
   uint64_t next_entry = 0;
   for (uint64_t i = 0; i < num_directories_; ++i) {
     const auto directory = DirectoryAt(DirIndex{static_cast<uint32_t>(i)});
-    if (!directory) return;  // reported before
+    if (!directory) return errors.push_back(directory.error());
     if (Number(directory->first_entry) != next_entry) {
-      return errors.push_back(
-          Corrupt(Cat("directory ", i, ": its entries start at ", Number(directory->first_entry),
-                      ", expected ", next_entry))
-              .value());
+      return Report(errors, Cat("directory ", i, ": its entries start at ",
+                                Number(directory->first_entry), ", expected ", next_entry));
     }
     next_entry += directory->num_entries;
   }
   if (next_entry != num_entries_) {
-    errors.push_back(
-        Corrupt(Cat("the directories hold ", next_entry, " entries of ", num_entries_)).value());
+    Report(errors, Cat("the directories hold ", next_entry, " entries of ", num_entries_));
   }
+}
+
+// The names follow one another too.
+void IndexView::VerifyNames(std::vector<Error>& errors) const {
   uint64_t next_name = 0;
   for (uint64_t i = 0; i < num_entries_; ++i) {
     const auto raw = Item<RawEntry>(SectionKind::kEntries, ProtectedRange::kEntries, i, "entry");
-    if (!raw) return;
+    if (!raw) return errors.push_back(raw.error());
     if (raw->name_offset != next_name) {
-      return errors.push_back(
-          Corrupt(Cat("entry ", i, ": its name is at ", uint64_t{raw->name_offset},
-                      " of the names, expected ", next_name))
-              .value());
+      return Report(errors, Cat("entry ", i, ": its name is at ", uint64_t{raw->name_offset},
+                                " of the names, expected ", next_name));
     }
     next_name += raw->name_size_bytes;
   }
   if (const uint64_t size = section(SectionKind::kNames).size; next_name != size) {
-    errors.push_back(Corrupt(Cat("the names end at ", next_name, " of ", size)).value());
+    Report(errors, Cat("the names end at ", next_name, " of ", size));
   }
-  for (uint64_t i = 0; i < num_samples_; ++i) {
-    const auto record = SampleAt(SampleIndex{i});
-    if (!record) {
-      errors.push_back(record.error());
+}
+
+// The names of a directory ascend, and each entry leads back to it, as does what it names.
+void IndexView::VerifyDirectory(DirIndex index, std::vector<Error>& errors) const {
+  const auto directory = DirectoryAt(index);
+  if (!directory) return errors.push_back(directory.error());
+  std::string_view previous;
+  for (uint64_t i = 0; i < directory->num_entries; ++i) {
+    if (errors.size() >= kMaxVerifyErrors) return;
+    const auto entry = EntryIn(*directory, i);
+    if (!entry) {
+      errors.push_back(entry.error());
       continue;
     }
-    const auto entry = EntryAt(record->entry);
-    if (entry && (entry->kind != EntryKind::kSample || entry->target != i)) {
-      errors.push_back(
-          Corrupt(Cat("sample ", i, ": its entry ", Number(record->entry), " is of something else"))
-              .value());
+    const uint64_t number = Number(directory->first_entry) + i;
+    if (entry->name <= previous) {
+      Report(errors, Cat("entry ", number, ": its name is not above that before it"));
     }
+    previous = entry->name;
+    if (entry->kind != EntryKind::kSample) continue;
+    const auto record = SampleAt(entry->sample());
+    if (!record || record->entry == EntryIndex{number}) continue;  // a bad record: VerifySample
+    Report(errors, Cat("entry ", number, ": sample ", entry->target, " is of entry ",
+                       Number(record->entry)));
   }
+}
+
+void IndexView::VerifySample(SampleIndex index, std::vector<Error>& errors) const {
+  const auto record = SampleAt(index);
+  if (!record) return errors.push_back(record.error());
+  const auto entry = EntryAt(record->entry);
+  if (!entry || (entry->kind == EntryKind::kSample && entry->sample() == index)) return;
+  Report(errors, Cat("sample ", Number(index), ": its entry ", Number(record->entry),
+                     " is of something else"));
 }
 
 void IndexView::VerifyPadding(std::vector<Error>& errors) const {
   for (size_t i = 0; i + 1 < kNumSections; ++i) {
-    const uint64_t start = End(sections_[i]);
-    const Bytes padding = *Slice(file_, start, sections_[i + 1].offset - start);
-    const auto bad =
-        std::find_if(padding.begin(), padding.end(), [](std::byte b) { return b != std::byte{0}; });
-    if (bad != padding.end()) {
-      errors.push_back(
-          Corrupt(Cat("the padding byte at ", start + static_cast<uint64_t>(bad - padding.begin()),
-                      " is not zero"))
-              .value());
+    for (uint64_t at = End(sections_[i]); at < sections_[i + 1].offset; ++at) {
+      if (file_[at] == std::byte{0}) continue;
+      Report(errors, Cat("the padding byte at ", at, " is ", std::to_integer<int>(file_[at]),
+                         ", expected 0"));
     }
   }
 }

@@ -16,6 +16,7 @@ namespace betonfs {
 
 // A directory of the tree, checked: its entry run lies inside the entries section.
 struct Directory {
+  DirIndex index;
   EntryIndex first_entry;
   uint64_t num_entries;
   EntryIndex own_entry;  // meaningless for the root
@@ -25,7 +26,8 @@ struct Directory {
   uint32_t mtime_ns;
 };
 
-// A name, checked: 1 to 255 bytes, no '/', no NUL, not "." or ".."; the target exists.
+// A name, checked: 1 to 255 bytes, no '/', no NUL, not "." or ".."; the target exists, and a
+// directory has this entry for its own.
 struct Entry {
   std::string_view name;  // lives as long as the mapping
   EntryKind kind;
@@ -73,6 +75,10 @@ class IndexView {
   Result<Entry> EntryAt(EntryIndex index) const;
   Result<SampleRecord> SampleAt(SampleIndex index) const;
 
+  // An entry of a directory, position < num_entries: the way to list one.  Error kCorrupt also if
+  // the entry says it is in another, so that a walk downwards from the root comes to an end.
+  Result<Entry> EntryIn(const Directory& directory, uint64_t position) const;
+
   // The entry called `name`, found by binary search; nullopt if there is none.
   Result<std::optional<EntryIndex>> Find(const Directory& directory, std::string_view name) const;
 
@@ -89,7 +95,8 @@ class IndexView {
 
   // Everything there is to find: every block's checksum, order and uniqueness of the names, that
   // entries, directories and samples point at each other, that section padding is zero.  Linear;
-  // for `check` and -o verify=open.
+  // for `check` and -o verify=open.  If checksums fail, those are all it says; of the rest about
+  // the first thousand.
   std::vector<Error> VerifyAll() const;
 
  private:
@@ -106,9 +113,13 @@ class IndexView {
   Result<std::string_view> NameOf(const RawEntry& raw, uint64_t index) const;
   tl::unexpected<Error> Corrupt(std::string what) const;
 
+  // The parts of VerifyAll().
+  void VerifyRuns(std::vector<Error>& errors) const;
+  void VerifyNames(std::vector<Error>& errors) const;
   void VerifyDirectory(DirIndex index, std::vector<Error>& errors) const;
-  void VerifySamples(std::vector<Error>& errors) const;
+  void VerifySample(SampleIndex index, std::vector<Error>& errors) const;
   void VerifyPadding(std::vector<Error>& errors) const;
+  void Report(std::vector<Error>& errors, std::string what) const;
 
   Bytes file_;
   std::string path_;

@@ -209,6 +209,22 @@ TEST_F(IndexViewTest, ACycleOfDirectoriesIsAnErrorAndNotAHang) {
   EXPECT_EQ(view->PathOf(SampleIndex{2}).error().kind, ErrorKind::kCorrupt);
 }
 
+TEST_F(IndexViewTest, OneEntryLeadsToADirectoryAndNoOther) {
+  // "cats" names the directory "dogs", whose own entry is another.
+  const IndexView* view = Edited([](HandIndex& index) { index.entries[0].target = 2; });
+  EXPECT_EQ(view->EntryAt(EntryIndex{0}).error().kind, ErrorKind::kCorrupt);
+  EXPECT_TRUE(view->EntryAt(EntryIndex{1}));
+}
+
+TEST_F(IndexViewTest, AnEntryIsListedInItsOwnDirectoryAlone) {
+  // The run of "cats" reaches into that of "dogs".
+  const IndexView* view = Edited([](HandIndex& index) { index.directories[1].num_entries = 3; });
+  const auto cats = view->DirectoryAt(DirIndex{1});
+  ASSERT_TRUE(cats);
+  EXPECT_TRUE(view->EntryIn(*cats, 1));
+  EXPECT_EQ(view->EntryIn(*cats, 2).error().kind, ErrorKind::kCorrupt);
+}
+
 TEST_F(IndexViewTest, VerifyAllFindsWhatDoesNotPointBack) {
   const std::function<void(HandIndex&)> edits[] = {
       [](HandIndex& x) { std::swap(x.entries[2], x.entries[3]); },                // not sorted
