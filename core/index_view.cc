@@ -292,9 +292,16 @@ Result<std::optional<EntryIndex>> IndexView::Find(const Directory& directory,
   uint64_t low = 0, high = directory.num_entries;
   while (low < high) {
     const uint64_t middle = low + (high - low) / 2;
-    ASSIGN_OR_RETURN(const Entry entry, EntryIn(directory, middle));
-    const int order = entry.name.compare(name);
-    if (order == 0) return EntryIndex{Number(directory.first_entry) + middle};
+    const uint64_t index = Number(directory.first_entry) + middle;
+    // Names alone: what is wrong with a neighbour is no reason not to find this one.
+    ASSIGN_OR_RETURN(const auto raw, Item<RawEntry>(SectionKind::kEntries, ProtectedRange::kEntries,
+                                                    index, "entry"));
+    ASSIGN_OR_RETURN(const std::string_view candidate, NameOf(raw, index));
+    const int order = candidate.compare(name);
+    if (order == 0) {
+      RETURN_IF_ERROR(EntryIn(directory, middle));
+      return EntryIndex{index};
+    }
     if (order < 0) {
       low = middle + 1;
     } else {

@@ -215,8 +215,8 @@ Result<MergedTree::Found> MergedTree::EntryAt(const MergedDirectory& directory,
   return Found{part, entry_index, entry};
 }
 
-Result<Ino> MergedTree::Target(const Found& found) const {
-  ASSIGN_OR_RETURN(const Ino ino, trees_[found.part->shard]->Target(found.entry, found.index));
+Ino MergedTree::Target(const Found& found) const {
+  const Ino ino = trees_[found.part->shard]->Target(found.entry);
   if (ino.is_file()) return ino;
   return InoOf(found.part->shard, found.entry.directory());
 }
@@ -229,10 +229,7 @@ Result<std::optional<Ino>> MergedTree::Lookup(Ino directory, std::string_view na
     const uint64_t middle = first + (end - first) / 2;
     ASSIGN_OR_RETURN(const Found found, EntryAt(*merged, middle));
     const int order = found.entry.name.compare(name);
-    if (order == 0) {
-      ASSIGN_OR_RETURN(const Ino ino, Target(found));
-      return ino;
-    }
+    if (order == 0) return Target(found);
     (order < 0 ? first : end) = order < 0 ? middle + 1 : middle;
   }
   return std::nullopt;
@@ -244,11 +241,10 @@ Status MergedTree::List(Ino directory, uint64_t cursor, const EntrySink& sink) c
   bool told = false;
   for (; cursor < merged->num_entries; ++cursor) {
     const auto found = EntryAt(*merged, cursor);
-    const auto ino = found ? Target(*found) : tl::unexpected(found.error());
-    if (!ino) {
-      if (!told) LogError("op=readdir skipped=entry cause=\"" + ino.error().message + "\"");
+    if (!found) {
+      if (!told) LogError("op=readdir skipped=entry cause=\"" + found.error().message + "\"");
       told = true;
-    } else if (!sink(found->entry.name, *ino, cursor + 1)) {
+    } else if (!sink(found->entry.name, Target(*found), cursor + 1)) {
       return {};
     }
   }

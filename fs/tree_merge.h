@@ -65,7 +65,7 @@ class MergedTree : public Tree {
   const MergedDirectory* Merged(Ino directory) const;  // nullptr: it is in one file only
   const PathsTree& TreeOf(Ino ino) const;
   Result<Found> EntryAt(const MergedDirectory& directory, uint64_t position) const;
-  Result<Ino> Target(const Found& found) const;
+  Ino Target(const Found& found) const;
   Ino InoOf(uint32_t shard, DirIndex directory) const;
 
   std::vector<std::unique_ptr<PathsTree>> trees_;  // by shard

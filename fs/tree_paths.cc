@@ -26,18 +26,9 @@ Result<DirIndex> PathsTree::DirectoryOf(Ino directory) const {
   return Fail(ErrorKind::kNotFound, "no such directory");
 }
 
-Result<Ino> PathsTree::Target(const Entry& entry, EntryIndex index) const {
-  if (entry.kind == EntryKind::kSample) {
-    return Ino::File(SampleIndex{shard_->first_sample + entry.target}, main_field());
-  }
-  ASSIGN_OR_RETURN(const Directory directory, index_->DirectoryAt(entry.directory()));
-  if (entry.directory() == kRootDir || directory.own_entry != index) {
-    return Fail(ErrorKind::kCorrupt, shard_->dataset->path() + ": entry " +
-                                         std::to_string(Number(index)) + " names directory " +
-                                         std::to_string(entry.target) +
-                                         ", which is another entry's");
-  }
-  return InoOf(entry.directory());
+Ino PathsTree::Target(const Entry& entry) const {
+  if (entry.kind == EntryKind::kDirectory) return InoOf(entry.directory());
+  return Ino::File(SampleIndex{shard_->first_sample + entry.target}, main_field());
 }
 
 Result<std::optional<Ino>> PathsTree::Lookup(Ino directory, std::string_view name) const {
@@ -46,8 +37,7 @@ Result<std::optional<Ino>> PathsTree::Lookup(Ino directory, std::string_view nam
   ASSIGN_OR_RETURN(const auto found, index_->Find(dir, name));
   if (!found) return std::nullopt;
   ASSIGN_OR_RETURN(const Entry entry, index_->EntryAt(*found));
-  ASSIGN_OR_RETURN(const Ino ino, Target(entry, *found));
-  return ino;
+  return Target(entry);
 }
 
 Status PathsTree::List(Ino directory, uint64_t cursor, const EntrySink& sink) const {
@@ -55,13 +45,11 @@ Status PathsTree::List(Ino directory, uint64_t cursor, const EntrySink& sink) co
   ASSIGN_OR_RETURN(const Directory dir, index_->DirectoryAt(dir_index));
   bool told = false;
   for (; cursor < dir.num_entries; ++cursor) {
-    const EntryIndex index{Number(dir.first_entry) + cursor};
-    const auto entry = index_->EntryAt(index);
-    const auto ino = entry ? Target(*entry, index) : tl::unexpected(entry.error());
-    if (!ino) {
-      if (!told) LogError("op=readdir skipped=entry cause=\"" + ino.error().message + "\"");
+    const auto entry = index_->EntryIn(dir, cursor);
+    if (!entry) {
+      if (!told) LogError("op=readdir skipped=entry cause=\"" + entry.error().message + "\"");
       told = true;
-    } else if (!sink(entry->name, *ino, cursor + 1)) {
+    } else if (!sink(entry->name, Target(*entry), cursor + 1)) {
       return {};
     }
   }

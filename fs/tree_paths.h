@@ -20,9 +20,8 @@ class PathsTree : public Tree {
   Result<FileContents> Contents(Ino file) const override;
   Result<std::string> PathOf(Ino file) const override;
 
-  // What entry `index` names.  Checks that a directory is where its entry says, so that a hostile
-  // file cannot make a loop.
-  Result<Ino> Target(const Entry& entry, EntryIndex index) const;
+  // What `entry`, one that IndexView gave and so has checked, names.
+  Ino Target(const Entry& entry) const;
   Result<Attributes> DirectoryAttributes(DirIndex directory) const;
 
  private:
