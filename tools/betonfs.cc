@@ -19,6 +19,7 @@ constexpr std::initializer_list<betonfs::AddCommand> kCommands{
     betonfs::AddStage,
     betonfs::AddCommit,
     betonfs::AddDiscard,
+    betonfs::AddOrder,
     betonfs::AddLs,
     betonfs::AddCat,
     betonfs::AddInfo,

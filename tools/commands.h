@@ -27,6 +27,7 @@ void AddCat(CLI::App& app, int& exit_code);
 void AddInfo(CLI::App& app, int& exit_code);
 void AddUnpack(CLI::App& app, int& exit_code);
 void AddCheck(CLI::App& app, int& exit_code);
+void AddOrder(CLI::App& app, int& exit_code);
 void AddStage(CLI::App& app, int& exit_code);
 void AddCommit(CLI::App& app, int& exit_code);
 void AddDiscard(CLI::App& app, int& exit_code);
