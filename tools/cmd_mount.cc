@@ -27,6 +27,9 @@ Options of -o, separated by commas:
   verify=off|open|read
                      look at every structure of the file before mounting (open), or compare
                      every sample with its checksum before it is served first (read)
+  push=auto|page|off put the other samples of a page into the kernel's cache when one is read;
+                     auto leaves large samples alone
+  push_budget=SIZE   at most so much memory for that (default: what the system can spare)
   sandbox=on|off     give up every right that serving does not need (default on)
   allow_other        let other users in; the default is you alone
   auto_unmount       unmount when the daemon dies, whatever it dies of
