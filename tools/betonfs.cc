@@ -11,20 +11,10 @@ namespace {
 
 // In the order of the help text.
 constexpr std::initializer_list<betonfs::AddCommand> kCommands{
-    betonfs::AddPack,
-    betonfs::AddConcat,
-    betonfs::AddImport,
-    betonfs::AddMount,
-    betonfs::AddUmount,
-    betonfs::AddStage,
-    betonfs::AddCommit,
-    betonfs::AddDiscard,
-    betonfs::AddOrder,
-    betonfs::AddLs,
-    betonfs::AddCat,
-    betonfs::AddInfo,
-    betonfs::AddUnpack,
-    betonfs::AddCheck,
+    betonfs::AddPack,   betonfs::AddConcat, betonfs::AddImport, betonfs::AddMount,
+    betonfs::AddUmount, betonfs::AddStage,  betonfs::AddCommit, betonfs::AddDiscard,
+    betonfs::AddOrder,  betonfs::AddLs,     betonfs::AddCat,    betonfs::AddInfo,
+    betonfs::AddUnpack, betonfs::AddCheck,
 };
 
 std::string UsageError(const CLI::App* app, const CLI::Error& error) {
