@@ -17,7 +17,7 @@ QUICKSTART_PACKAGES=(python3 python3-pil python3-torchvision)
 # To build the tests, and for the checks that are not programs of ours.
 # shellcheck disable=SC2034
 TEST_PACKAGES=(
-  libgtest-dev python3 python3-pytest python3-numpy
+  libgtest-dev libgmock-dev python3 python3-pytest python3-numpy
   clang-format clang-tidy shellcheck git
 )
 
