@@ -2,6 +2,7 @@
 
 #include <sched.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -58,6 +59,13 @@ Mapping* MappingOf(uintptr_t address) {
   return nullptr;
 }
 
+// Shows something else where other threads may be reading; what they read meanwhile is thrown away
+// (ReadGuarded).  The system call itself, since this runs in a signal handler, where a sanitizer's
+// own mmap has no place, and since ThreadSanitizer would take the change for a write that races.
+bool MapOver(uintptr_t at, size_t size, int flags, int fd, uint64_t offset) {
+  return syscall(SYS_mmap, at, size, PROT_READ, flags | MAP_FIXED, fd, offset) != -1;
+}
+
 // Puts zeros at the page of `address`; false if that is no business of ours.
 bool ReplacePage(uintptr_t address) {
   const std::lock_guard lock(list_lock);
@@ -66,10 +74,7 @@ bool ReplacePage(uintptr_t address) {
   const uintptr_t page = address & ~(page_size_bytes - 1);
   if (mapping != nullptr) zeros_in_place.store(true);
   num_lost_pages.fetch_add(1);
-  if (mmap(reinterpret_cast<void*>(page), page_size_bytes, PROT_READ,
-           MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED) {
-    return false;
-  }
+  if (!MapOver(page, page_size_bytes, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)) return false;
   ++own_lost_pages;
   lost_mapping = mapping;
   if (mapping == nullptr) return true;
@@ -95,8 +100,8 @@ void Restore(Mapping& mapping) {
   if (mapping.zeros_begin >= mapping.zeros_end) return;
   void* const at = reinterpret_cast<void*>(mapping.zeros_begin);
   const size_t size = mapping.zeros_end - mapping.zeros_begin;
-  if (mmap(at, size, PROT_READ, MAP_SHARED | MAP_FIXED, mapping.fd,
-           static_cast<off_t>(mapping.zeros_begin - mapping.begin)) == MAP_FAILED) {
+  if (!MapOver(mapping.zeros_begin, size, MAP_SHARED, mapping.fd,
+               mapping.zeros_begin - mapping.begin)) {
     return;  // out of memory for the kernel: the zeros stay, and with them the flag
   }
   madvise(at, size, MADV_DONTDUMP);
