@@ -11,6 +11,7 @@
 #include "core/parallel.h"
 #include "core/table_check.h"
 #include "core/text.h"
+#include "core/working_memory.h"
 #include "core/xxh3_stream.h"
 
 namespace betonfs {
@@ -70,6 +71,12 @@ class Checker {
 };
 
 Result<CheckReport> Checker::Run() {
+  if (!index_) {
+    const uint64_t num_payloads = dataset_.num_samples() * dataset_.schema().num_payloads();
+    const uint64_t num_entries = dataset_.table().num_rows() + num_payloads;
+    RETURN_IF_ERROR(CheckWorkingMemory(num_entries * sizeof(TableEntry), WorkingMemoryLimitBytes(),
+                                       dataset_.path(), "checking its allocation table"));
+  }
   Tally total(options_.max_findings);
   CheckIndex(total);
   CheckNames(total);

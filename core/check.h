@@ -54,7 +54,8 @@ struct CheckReport {
 //            "shared_offset"  rows of different sizes at one offset: FFCV takes either
 //            "overlap"        payloads that overlap
 //   note     "foreign_row"    a row of a sample that is not there
-// Error: kCancelled.
+// Errors: kCancelled
+//         kUnsupported  a file of FFCV's with more rows than the memory of this machine can hold
 Result<CheckReport> Check(const Dataset& dataset, const CheckOptions& options);
 
 }  // namespace betonfs

@@ -12,6 +12,7 @@
 #include "core/parallel.h"
 #include "core/table_check.h"
 #include "core/text.h"
+#include "core/working_memory.h"
 
 namespace betonfs {
 namespace {
@@ -161,6 +162,9 @@ class FfcvChecker {
 };
 
 Result<FfcvReport> FfcvChecker::Run() {
+  RETURN_IF_ERROR(CheckWorkingMemory(dataset_.table().num_rows() * sizeof(TableEntry),
+                                     WorkingMemoryLimitBytes(), dataset_.path(),
+                                     "checking its allocation table"));
   CheckFields();
   CheckSamples();
   if (IsCancelled())

@@ -14,8 +14,14 @@ namespace betonfs {
 // table.
 class SampleTable::OutOfOrderIndex {
  public:
+  // What it will take at most.
+  static uint64_t SizeBytes(const SampleTable& table) {
+    const uint64_t entry_size_bytes = NeedsWideEntries(table) ? 8 : 4;
+    return (table.num_samples_ + table.num_rows()) * entry_size_bytes;
+  }
+
   explicit OutOfOrderIndex(const SampleTable& table) {
-    if (table.num_rows() > std::numeric_limits<uint32_t>::max()) {
+    if (NeedsWideEntries(table)) {
       Build(table, lists_.emplace<Lists<uint64_t>>());
     } else {
       Build(table, lists_.emplace<Lists<uint32_t>>());
@@ -34,6 +40,10 @@ class SampleTable::OutOfOrderIndex {
   }
 
  private:
+  static bool NeedsWideEntries(const SampleTable& table) {
+    return table.num_rows() > std::numeric_limits<uint32_t>::max();
+  }
+
   template <class Index>
   struct Lists {
     std::vector<Index> starts;
@@ -63,13 +73,15 @@ class SampleTable::OutOfOrderIndex {
 };
 
 SampleTable::SampleTable(Bytes table, uint64_t table_offset, uint64_t num_samples,
-                         uint32_t num_payloads, const BlockChecks* checks, std::string path)
+                         uint32_t num_payloads, const BlockChecks* checks, std::string path,
+                         uint64_t index_limit_bytes)
     : table_(table),
       table_offset_(table_offset),
       num_samples_(num_samples),
       num_payloads_(num_payloads),
       checks_(checks),
-      path_(std::move(path)) {}
+      path_(std::move(path)),
+      index_limit_bytes_(index_limit_bytes) {}
 
 SampleTable::~SampleTable() = default;
 
@@ -108,6 +120,9 @@ Result<uint64_t> SampleTable::PayloadSize(SampleIndex sample, uint32_t payload_n
 Result<uint64_t> SampleTable::SearchOutOfOrder(SampleIndex sample, uint32_t payload_number,
                                                uint64_t payload_offset,
                                                std::optional<uint64_t> expected_size) const {
+  RETURN_IF_ERROR(
+      CheckWorkingMemory(OutOfOrderIndex::SizeBytes(*this), index_limit_bytes_, path_,
+                         "the index over its allocation table, which is out of order,"));
   std::call_once(index_built_, [this] { index_ = std::make_unique<OutOfOrderIndex>(*this); });
   uint64_t num_rows_of_sample = 0;
   std::optional<uint64_t> by_position, longest;

@@ -4,12 +4,22 @@
 #include <limits>
 #include <map>
 
+#include "core/working_memory.h"
+
 namespace betonfs {
 
 Result<int64_t> LabelOf(const Shards& shards, SampleIndex sample, const Field& label) {
   const auto local = shards.Locate(sample);
   ASSIGN_OR_RETURN(const Bytes row, local.shard->dataset->Row(local.index));
   return ReadInt(row, label);
+}
+
+Result<LabelIndex> LabelIndex::Make(const Shards& shards, SampleRange range, const Field& label) {
+  const uint64_t entry_size_bytes = range.count <= std::numeric_limits<uint32_t>::max() ? 4 : 8;
+  RETURN_IF_ERROR(CheckWorkingMemory(range.count * entry_size_bytes, WorkingMemoryLimitBytes(),
+                                     shards.all().front().dataset->path(),
+                                     "sorting its samples by label"));
+  return LabelIndex(shards, range, label);
 }
 
 LabelIndex::LabelIndex(const Shards& shards, SampleRange range, const Field& label)

@@ -20,7 +20,8 @@ namespace betonfs {
 class LabelIndex {
  public:
   // Of the samples of `range`.  Rows that cannot be read are left out and counted.
-  LabelIndex(const Shards& shards, SampleRange range, const Field& label);
+  // Error kUnsupported: so many samples that the memory of this machine cannot hold their order.
+  static Result<LabelIndex> Make(const Shards& shards, SampleRange range, const Field& label);
 
   size_t num_classes() const { return labels_.size(); }
   int64_t LabelOf(size_t rank) const { return labels_[rank]; }
@@ -32,6 +33,7 @@ class LabelIndex {
   uint64_t num_unreadable() const { return num_unreadable_; }
 
  private:
+  LabelIndex(const Shards& shards, SampleRange range, const Field& label);
   template <class Index>
   void Sort(const Shards& shards, const Field& label, std::vector<Index>& order);
 

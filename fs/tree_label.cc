@@ -86,7 +86,7 @@ Result<const LabelTree::Classes*> LabelTree::classes() const {
   if (const Classes* made = made_.load(std::memory_order_acquire)) return made;
   const std::lock_guard lock(mutex_);
   if (classes_) return classes_.get();
-  LabelIndex index(shards(), names().range(), label_);
+  ASSIGN_OR_RETURN(LabelIndex index, LabelIndex::Make(shards(), names().range(), label_));
   ASSIGN_OR_RETURN(ClassNames class_names, ClassNames::Make(index, options_));
   if (index.num_unreadable() > 0) {
     LogError("tree=label unreadable_rows=" + std::to_string(index.num_unreadable()) +

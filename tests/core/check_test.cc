@@ -7,6 +7,7 @@
 #include <map>
 #include <set>
 
+#include "core/working_memory.h"
 #include "tests/support/beton_builder.h"
 #include "tests/support/paths.h"
 #include "tests/support/temp_dir.h"
@@ -51,6 +52,24 @@ TEST_F(CheckTest, GoodFilesHaveNoFindings) {
   EXPECT_FALSE(plain.has_checksums);
   using Order = BetonBuilder::TableOrder;
   EXPECT_THAT(Kinds(test::MixedBeton().Order(Order::kShuffled).Build()), IsEmpty());
+}
+
+// A file that is all hole costs its maker nothing; looking into it must not cost the memory.
+TEST_F(CheckTest, RefusesATableThatMemoryCannotHold) {
+  const uint64_t num_samples = WorkingMemoryLimitBytes() / sizeof(RawTableRow);
+  std::string start = BetonBuilder().Field(FieldType::kBytes, "data").Build();
+  auto header = test::Peek<RawHeader>(start, 0);
+  header.num_samples = num_samples;
+  header.alloc_table_offset = start.size() + num_samples * 16;
+  test::Poke(start, 0, header);
+  const std::string path = dir_.Write("holes.beton", start);
+  std::filesystem::resize_file(path, header.alloc_table_offset + num_samples * sizeof(RawTableRow));
+  const auto dataset = Dataset::Open(path);
+  ASSERT_TRUE(dataset) << dataset.error().message;
+  const auto report = Check(**dataset, {});
+  ASSERT_FALSE(report);
+  EXPECT_EQ(report.error().kind, ErrorKind::kUnsupported);
+  EXPECT_THAT(report.error().message, HasSubstr("holes.beton: checking its allocation table"));
 }
 
 TEST_F(CheckTest, NamesTheDamagedSample) {

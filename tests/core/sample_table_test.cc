@@ -64,6 +64,18 @@ TEST(SampleTable, RowsOfSamplesThatAreNotThereAreLeftAlone) {
   EXPECT_EQ(SizeOf(table, 1, 0, 20), 2u);
 }
 
+TEST(SampleTable, AnIndexLargerThanItsLimitIsRefusedAndNotBuilt) {
+  const std::vector<RawTableRow> rows = {{1, 20, 2}, {0, 10, 1}};
+  const SampleTable table(std::as_bytes(std::span(rows)), 4096, 2, 1, nullptr, "f", 15);
+  const auto size = table.PayloadSize(SampleIndex{0}, 0, 10, std::nullopt);
+  ASSERT_FALSE(size);
+  EXPECT_EQ(size.error().kind, ErrorKind::kUnsupported);
+  EXPECT_EQ(size.error().message,
+            "f: the index over its allocation table, which is out of order, takes 16 bytes of "
+            "memory, more than the 15 that are half of this machine's");
+  EXPECT_EQ(SizeOf(Table(rows, 2, 1), 0, 0, 10), 1u) << "and 16 would do";
+}
+
 TEST(SampleTable, TheIndexIsBuiltOnceForAllThreads) {
   std::vector<RawTableRow> rows;
   for (uint64_t i = 1000; i-- > 0;) rows.push_back({i, i * 8, i});
