@@ -13,6 +13,9 @@ namespace betonfs {
 // "P6\n640 480\n255\n".  Returns its length.
 uint8_t WritePpmHeader(uint16_t width, uint16_t height, std::array<char, 32>& out);
 
+// A rendered picture lies in memory whole; one larger than this is not rendered.
+inline constexpr uint64_t kMaxRenderedSizeBytes = uint64_t{1} << 30;
+
 // Size of the whole file in `view`.
 uint64_t RawImageSizeBytes(uint16_t width, uint16_t height, RawView view);
 

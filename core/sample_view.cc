@@ -75,6 +75,17 @@ std::string ScalarsJson(Bytes row, const Schema& schema) {
   return out + "}\n";
 }
 
+// The pixels of a hostile file may be a hole: 65535 x 65535 of them cost nothing but here.
+Status CheckRenderedSize(const Payload& payload, RawView raw_view, const std::string& path,
+                         SampleIndex sample) {
+  const uint64_t size_bytes = RawImageSizeBytes(payload.width, payload.height, raw_view);
+  if (raw_view == RawView::kPpm || size_bytes <= kMaxRenderedSizeBytes) return {};
+  return Fail(ErrorKind::kUnsupported,
+              Cat(path, ": sample ", Number(sample), ": a picture of ", payload.width, " x ",
+                  payload.height, " makes a file of ", size_bytes, " bytes, and at most ",
+                  kMaxRenderedSizeBytes, " are rendered (raw=ppm has no limit)"));
+}
+
 // JSON as FFCV stores it ends in a NUL; a text file does not.
 Bytes WithoutNul(Bytes json) {
   return !json.empty() && json.back() == std::byte{0} ? json.first(json.size() - 1) : json;
@@ -158,6 +169,7 @@ Result<FileContents> SampleViewer::Contents(SampleIndex sample, uint16_t number,
   } else if (!field.array.npy_header.empty()) {
     contents.shared_header_ = AsBytes(field.array.npy_header);
   } else if (field.type == FieldType::kRgbImage && !payload.is_jpeg) {
+    RETURN_IF_ERROR(CheckRenderedSize(payload, raw_view, dataset_->path(), sample));
     contents.SetRawImage(payload, raw_view);
   }
   return contents;

@@ -62,7 +62,8 @@ class SampleViewer {
   // Exact size of what Contents() returns, without touching payload bytes (JSON excepted: its NUL).
   Result<uint64_t> SizeBytes(SampleIndex sample, uint16_t field, RawView raw_view) const;
 
-  // Errors as Dataset::PayloadOf.  No allocation unless the view is rendered.
+  // Errors as Dataset::PayloadOf, and kUnsupported for a picture too large to render.  No
+  // allocation unless the view is rendered.
   Result<FileContents> Contents(SampleIndex sample, uint16_t field, RawView raw_view) const;
 
  private:

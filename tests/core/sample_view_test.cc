@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <filesystem>
+#include <fstream>
 #include <limits>
 
 #include "tests/support/beton_builder.h"
@@ -82,6 +84,36 @@ TEST_F(SampleViewTest, RawImagesBecomeBmpOrPngOnRequestAndJpegsStay) {
   EXPECT_EQ(Text(1, Field("image"), RawView::kBmp).substr(0, 2), "BM");
   EXPECT_EQ(Text(1, Field("image"), RawView::kPng).substr(0, 4), "\x89PNG");
   EXPECT_EQ(Text(0, Field("image"), RawView::kPng), std::string(50, 'a'));
+}
+
+// 60,000 x 60,000 pixels that are a hole in the file: shown as they are, not built in memory.
+TEST_F(SampleViewTest, APictureTooLargeToRenderIsRefusedAndItsPpmIsNot) {
+  constexpr uint64_t kPixelsSize = 60'000ull * 60'000 * 3;
+  std::string file =
+      BetonBuilder().Field(FieldType::kRgbImage, "image").Sample({test::Rgb(1, 1, "rgb")}).Build();
+  const uint64_t row = sizeof(RawHeader) + sizeof(RawFieldDescriptor);
+  auto image = test::Peek<RawRgbCell>(file, row);
+  auto header = test::Peek<RawHeader>(file, 0);
+  auto table_row = test::Peek<RawTableRow>(file, header.alloc_table_offset);
+  image.width = image.height = 60'000;
+  table_row.payload_size_bytes = kPixelsSize;
+  header.alloc_table_offset = image.payload_offset + kPixelsSize;
+  test::Poke(file, row, image);
+  test::Poke(file, 0, header);
+  const std::string path = dir_.Write("holes.beton", file.substr(0, image.payload_offset));
+  std::filesystem::resize_file(path, header.alloc_table_offset);
+  std::ofstream(path, std::ios::app).write(reinterpret_cast<char*>(&table_row), sizeof table_row);
+
+  const auto dataset = Dataset::Open(path);
+  ASSERT_TRUE(dataset) << dataset.error().message;
+  const SampleViewer viewer(**dataset);
+  const auto ppm = viewer.Contents(SampleIndex{0}, 0, RawView::kPpm);
+  ASSERT_TRUE(ppm) << ppm.error().message;
+  EXPECT_EQ(ppm->payload().size(), kPixelsSize);
+  EXPECT_GT(*viewer.SizeBytes(SampleIndex{0}, 0, RawView::kPng), kPixelsSize);
+  const auto png = viewer.Contents(SampleIndex{0}, 0, RawView::kPng);
+  ASSERT_FALSE(png);
+  EXPECT_EQ(png.error().kind, ErrorKind::kUnsupported);
 }
 
 TEST_F(SampleViewTest, ThePrimaryFieldIsTheOneMostPeopleWant) {
