@@ -50,6 +50,8 @@ void Log(spdlog::level::level_enum level, std::string_view line) {
   }
 }
 
+std::atomic<uint64_t> num_errors{0};
+
 // A file that fails is asked for again and again; it is told once, as long as few others fail.
 bool ToldBefore(const FailedRequest& request) {
   static std::array<std::atomic<uint64_t>, 4096> told;
@@ -76,7 +78,12 @@ void StopLog() { Logger().reset(); }
 void LogDebug(std::string_view line) { Log(spdlog::level::debug, line); }
 void LogInfo(std::string_view line) { Log(spdlog::level::info, line); }
 void LogWarning(std::string_view line) { Log(spdlog::level::warn, line); }
-void LogError(std::string_view line) { Log(spdlog::level::err, line); }
+
+void LogError(std::string_view line) {
+  num_errors.fetch_add(1, std::memory_order_relaxed);
+  Log(spdlog::level::err, line);
+}
+uint64_t NumErrorsLogged() { return num_errors.load(std::memory_order_relaxed); }
 
 void LogFailedRequest(const FailedRequest& request, std::string_view cause) {
   if (request.sys_errno == ENOENT || ToldBefore(request)) return;

@@ -31,6 +31,9 @@ void LogDebug(std::string_view line);
 void LogInfo(std::string_view line);
 void LogWarning(std::string_view line);
 void LogError(std::string_view line);
+// How many calls of LogError() there were in this process, told or not: a command that went on past
+// damage ends with another exit status than one that met none.
+uint64_t NumErrorsLogged();
 
 // A request that failed.  EIO and worse are errors, what a user may ask for and not get is debug,
 // ENOENT is silent.  The same failure of the same file is told once.

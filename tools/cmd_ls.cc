@@ -125,7 +125,8 @@ int Ls(const LsOptions& options) {
   if (!start) return ReportError(start.error());
   Lister lister(**reader, options);
   lister.List(WithoutOuterSlashes(options.path), *start);
-  return FinishOutput(lister.exit_code());
+  const bool is_damaged = lister.exit_code() == kExitOk && NumErrorsLogged() > 0;
+  return FinishOutput(is_damaged ? kExitBadFile : lister.exit_code());
 }
 
 }  // namespace

@@ -60,6 +60,15 @@ TEST_F(LsCatTest, NamesFilesWithoutNamesAsAMountDoes) {
   EXPECT_EQ(RunBetonfs({"ls", "--tree", "nonsense", mixed_}).exit_code, kExitUsage);
 }
 
+TEST_F(LsCatTest, NamesWhatItCanOfADamagedListingAndFails) {
+  BetonBuilder builder = Named();
+  builder.EditIndex([](HandIndex& index) { index.names[0] = '/'; });
+  const Ran ran = RunBetonfs({"ls", "-R", dir_.Write("damaged.beton", builder.Build())});
+  EXPECT_EQ(ran.exit_code, kExitBadFile);
+  EXPECT_NE(ran.out, "");
+  EXPECT_THAT(ran.err, HasSubstr("skipped=entry"));
+}
+
 TEST_F(LsCatTest, CatWritesFilesOneAfterAnother) {
   const Ran ran = RunBetonfs({"cat", named_, "a/1.bin", "a/deep/2.bin"});
   EXPECT_EQ(ran.exit_code, kExitOk) << ran.err;
