@@ -122,9 +122,9 @@ Result<std::string> ClassDirectories(const Tree& tree) {
 Result<std::shared_ptr<const Document>> Classes(const Tree& tree) {
   ASSIGN_OR_RETURN(std::string text, ClassDirectories(tree));
   if (text.empty()) {
-    ASSIGN_OR_RETURN(const LabelIndex index,
-                     LabelIndex::Make(tree.shards(), {0, tree.shards().num_samples()},
-                                      *tree.label_field()));
+    ASSIGN_OR_RETURN(
+        const LabelIndex index,
+        LabelIndex::Make(tree.shards(), {0, tree.shards().num_samples()}, *tree.label_field()));
     for (size_t rank = 0; rank < index.num_classes(); ++rank) {
       const std::string label = std::to_string(index.LabelOf(rank));
       text += label + "\t" + label + "\n";
