@@ -4,13 +4,13 @@
 #include <atomic>
 #include <mutex>
 #include <numeric>
-#include <random>
 #include <utility>
 
 #include "core/escape_name.h"
 #include "core/file_inspector.h"
 #include "core/pack_source.h"
 #include "core/parallel.h"
+#include "core/shuffle.h"
 #include "core/tree_opener.h"
 
 namespace betonfs {
@@ -83,15 +83,6 @@ Result<Labels> LabelsOf(const FileTree& tree, const std::vector<uint32_t>& files
   }
   for (const uint32_t file : files) ++directories[tree.files()[file].directory].num_files;
   return AssignLabels(choice, directories);
-}
-
-// Fisher and Yates with a generator the standard defines to the bit, so that a seed means the same
-// order everywhere.
-void Shuffle(std::vector<uint32_t>& order, uint64_t seed) {
-  std::mt19937_64 random(seed);
-  for (size_t i = order.size(); i > 1; --i) {
-    std::swap(order[i - 1], order[(random() >> 32) * i >> 32]);  // i has 32 bits
-  }
 }
 
 class Packer {

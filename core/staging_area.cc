@@ -5,6 +5,7 @@
 
 #include <utility>
 
+#include "core/staging_checkpoint.h"
 #include "core/staging_recovery.h"
 #include "core/text.h"
 
@@ -73,13 +74,7 @@ void StagingArea::LogNode(JournalKind kind, StageIno ino) {
   const StageNode& node = tree_.At(ino);
   if (node.nlink == 0) return;
   const std::string path = tree_.PathOf(ino);
-  JournalRecord record;
-  record.kind = kind;
-  record.mode = node.mode;
-  record.mtime = node.mtime;
-  record.content = node.content;
-  record.path = path;
-  journal_->Append(record);
+  journal_->Append(RecordOf(kind, node, path));
 }
 
 template <class Body>

@@ -195,6 +195,7 @@ class StagingArea {
   Status TruncateLocked(StageIno ino, StagingFile& file, uint64_t size_bytes);
 
   // With nothing held.
+  Result<SharedFile> OpenedFile(StageIno ino);  // nullptr: not open for writing
   Status ReleaseWriter(StageIno ino, const SharedFile& file);
   Status SyncSpills();
   Status Reclaim();  // dead bytes become free space

@@ -80,10 +80,12 @@ Status StagingCommit::CarryBase() {
   progress_.done = 0;
   progress_.total = report_.carried_bytes;
   const PageFile& pages = area_.store_.pages();
+  report_.carried_by_reflink = !runs.empty();
   for (const Extent& run : runs) {
-    ASSIGN_OR_RETURN(report_.carried_by_reflink,
+    ASSIGN_OR_RETURN(const bool shared,
                      area_.store_.io().Copy(base->file().fd(), run.offset, pages.fd(), run.offset,
                                             run.size, pages.path()));
+    report_.carried_by_reflink = report_.carried_by_reflink && shared;
     progress_.done += run.size;
   }
   for (PlannedSample& sample : plan_.samples) {
@@ -283,9 +285,9 @@ void StagingCommit::TidyUpFailure() {
   if (published_) return;  // what failed came after: the page file is the dataset now
   StageIo& io = area_.store_.io();
   const uint64_t next = area_.generation_ + 1;
-  (void)io.Remove(StagingRecovery::JournalPath(area_, next));
-  (void)io.Remove(StagingRecovery::JournalPath(area_, next) + ".new");
-  (void)io.Remove(StagingRecovery::PagesPath(area_, next));
+  (void)io.Remove(JournalPath(area_.dir(), next));
+  (void)io.Remove(JournalPath(area_.dir(), next) + ".new");
+  (void)io.Remove(PagesPath(area_.dir(), next));
   if (report_.rewritten) {
     (void)io.Remove(area_.dir() + "/rewrite.new");
     return;

@@ -20,6 +20,12 @@ StagingArea::SharedFile StagingArea::FindFile(StageIno ino) const {
   return open == files_.end() ? nullptr : open->second.file;
 }
 
+Result<StagingArea::SharedFile> StagingArea::OpenedFile(StageIno ino) {
+  const std::lock_guard tree_lock(tree_mutex_);
+  RETURN_IF_ERROR(CheckExists(ino));
+  return FindFile(ino);
+}
+
 StagingArea::SharedFile StagingArea::Acquire(StageIno ino) {
   OpenFile& open = files_[Number(ino)];
   if (!open.file) {
@@ -133,12 +139,7 @@ Status StagingArea::TruncateLocked(StageIno ino, StagingFile& file, uint64_t siz
 
 Status StagingArea::Write(StageIno ino, uint64_t offset, Bytes bytes) {
   const std::shared_lock changes(changes_);
-  SharedFile file;
-  {
-    const std::lock_guard tree_lock(tree_mutex_);
-    RETURN_IF_ERROR(CheckExists(ino));
-    file = FindFile(ino);
-  }
+  ASSIGN_OR_RETURN(const SharedFile file, OpenedFile(ino));
   if (!file) return FailErrno("write", EBADF);
   const std::lock_guard file_lock(file->mutex());
   return WriteLocked(ino, *file, offset, bytes);
@@ -193,12 +194,7 @@ Status StagingArea::SealLocked(StageIno ino, StagingFile& file) {
 Status StagingArea::Flush(StageIno ino) {
   {
     const std::shared_lock changes(changes_);
-    SharedFile file;
-    {
-      const std::lock_guard tree_lock(tree_mutex_);
-      RETURN_IF_ERROR(CheckExists(ino));
-      file = FindFile(ino);
-    }
+    ASSIGN_OR_RETURN(const SharedFile file, OpenedFile(ino));
     if (!file) return {};
     {
       const std::lock_guard file_lock(file->mutex());
@@ -212,12 +208,7 @@ Status StagingArea::Flush(StageIno ino) {
 Status StagingArea::Release(StageIno ino) {
   {
     const std::shared_lock changes(changes_);
-    SharedFile file;
-    {
-      const std::lock_guard tree_lock(tree_mutex_);
-      RETURN_IF_ERROR(CheckExists(ino));
-      file = FindFile(ino);
-    }
+    ASSIGN_OR_RETURN(const SharedFile file, OpenedFile(ino));
     if (!file) return {};
     RETURN_IF_ERROR(ReleaseWriter(ino, file));
     RETURN_IF_ERROR(journal_->Flush());
@@ -268,12 +259,7 @@ Status StagingArea::SyncAll() {
 Status StagingArea::Sync(StageIno ino) {
   {
     const std::shared_lock changes(changes_);
-    SharedFile file;
-    {
-      const std::lock_guard tree_lock(tree_mutex_);
-      RETURN_IF_ERROR(CheckExists(ino));
-      file = FindFile(ino);
-    }
+    ASSIGN_OR_RETURN(const SharedFile file, OpenedFile(ino));
     if (file) {
       const std::lock_guard file_lock(file->mutex());
       RETURN_IF_ERROR(SealLocked(ino, *file));

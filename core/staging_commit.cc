@@ -9,6 +9,7 @@
 #include <unordered_set>
 
 #include "core/staging_base.h"
+#include "core/staging_checkpoint.h"
 #include "core/staging_recovery.h"
 #include "core/text.h"
 
@@ -16,6 +17,26 @@ namespace betonfs {
 namespace {
 
 constexpr uint64_t kCompactAboveDeadShare = 4;  // a quarter
+
+// Bytes in the pages of a dataset that belong to none of the `live` payloads.  The index knows who
+// is there, not who was: so it is gaps that are measured, and what is left at the end of a page is
+// taken for room that was never used.
+uint64_t DeadBytesIn(const Dataset& dataset, std::vector<Extent> live) {
+  const uint64_t page_size = dataset.page_size_bytes();
+  std::sort(live.begin(), live.end(),
+            [](const Extent& a, const Extent& b) { return a.offset < b.offset; });
+  uint64_t dead = 0;
+  uint64_t end = AlignUp(dataset.pages().offset, page_size);  // where the first page begins
+  for (const Extent& payload : live) {
+    const uint64_t gap = payload.offset - std::min(payload.offset, end);
+    const uint64_t left_in_page = AlignUp(end, page_size) - end;
+    dead += gap < left_in_page ? gap : gap - left_in_page;
+    end = payload.offset + std::max<uint64_t>(payload.size, 1);
+  }
+  const uint64_t pages_end = dataset.pages().offset + dataset.pages().size;
+  const uint64_t gap = pages_end - std::min(pages_end, end);
+  return gap < kSectionAlignmentBytes ? dead : dead + gap;
+}
 
 }  // namespace
 
@@ -88,12 +109,12 @@ Status StagingCommit::SealOpenFiles() {
 uint64_t StagingCommit::DeadBytes() const {
   uint64_t dead = area_.dead_bytes_ + area_.reclaimed_bytes_;
   if (const auto& base = area_.store_.base()) {
-    uint64_t live = 0;
+    std::vector<Extent> live;
     for (const PlannedSample& sample : plan_.samples) {
-      if (sample.content.where == Where::kBase && !sample.is_copy) live += sample.content.size;
+      if (sample.content.where != Where::kBase || sample.is_copy) continue;
+      live.push_back({sample.content.offset, sample.content.size});
     }
-    const uint64_t all = base->pages().size;
-    dead += all - std::min(all, live);
+    dead += DeadBytesIn(*base, std::move(live));
   }
   return dead;
 }
@@ -253,15 +274,7 @@ class DifferenceWriter {
   }
 
   void Append(JournalKind kind, StageIno ino, std::string_view path, std::string_view second) {
-    const StageNode& node = tree_.At(ino);
-    JournalRecord record;
-    record.kind = kind;
-    record.mode = node.mode;
-    record.mtime = node.mtime;
-    if (kind == JournalKind::kCreate) record.content = node.content;
-    record.path = path;
-    record.second = second;
-    journal_.Append(record);
+    journal_.Append(RecordOf(kind, tree_.At(ino), path, second));
   }
 
   const CommitPlan& plan_;
@@ -280,7 +293,7 @@ Status StagingCommit::WriteNextJournal(const BaseIdentity& base,
   header.generation = area_.generation_ + 1;
   header.base = base;
   header.boot = BootId::Current();
-  const std::string path = StagingRecovery::JournalPath(area_, header.generation);
+  const std::string path = JournalPath(area_.dir(), header.generation);
   ASSIGN_OR_RETURN(journal, JournalWriter::Create(area_.store_.io(), path + ".new", header));
   {
     const std::lock_guard tree_lock(area_.tree_mutex_);
@@ -315,8 +328,8 @@ Status StagingCommit::Publish(const std::string& path) {
     first_page_offset = StagingRecovery::FirstPageOffset(dataset.get(), page_size);
   }
   const uint64_t next = area_.generation_ + 1;
-  ASSIGN_OR_RETURN(auto pages, PageFile::Open(io, StagingRecovery::PagesPath(area_, next),
-                                              first_page_offset, 0, page_size));
+  ASSIGN_OR_RETURN(auto pages, PageFile::Open(io, PagesPath(area_.dir(), next), first_page_offset,
+                                              0, page_size));
   std::unique_ptr<JournalWriter> journal;
   RETURN_IF_ERROR(WriteNextJournal(identity, journal));
 
@@ -332,8 +345,8 @@ Status StagingCommit::Publish(const std::string& path) {
 void StagingCommit::SwitchOver(std::shared_ptr<const Dataset> base, std::unique_ptr<PageFile> pages,
                                std::unique_ptr<JournalWriter> journal) {
   StageIo& io = area_.store_.io();
-  const std::string old_pages = StagingRecovery::PagesPath(area_, area_.generation_);
-  const std::string old_journal = StagingRecovery::JournalPath(area_, area_.generation_);
+  const std::string old_pages = PagesPath(area_.dir(), area_.generation_);
+  const std::string old_journal = JournalPath(area_.dir(), area_.generation_);
   std::vector<StagingArea::SharedFile> files;
   std::vector<std::unique_lock<std::mutex>> file_locks;
   {

@@ -16,14 +16,16 @@ namespace {
 constexpr uint64_t kCopyBufferSizeBytes = 1u << 20;
 constexpr uint64_t kReflinkAlignmentBytes = 4096;
 
-bool Reflink(int from, uint64_t from_offset, int to, uint64_t to_offset, uint64_t size_bytes) {
-  if ((from_offset | to_offset) % kReflinkAlignmentBytes != 0) return false;
+// Returns how many bytes the files share from these offsets on now: whole blocks or nothing.
+uint64_t Reflink(int from, uint64_t from_offset, int to, uint64_t to_offset, uint64_t size_bytes) {
+  size_bytes = AlignDown(size_bytes, kReflinkAlignmentBytes);
+  if ((from_offset | to_offset) % kReflinkAlignmentBytes != 0 || size_bytes == 0) return 0;
   file_clone_range range{};
   range.src_fd = from;
   range.src_offset = from_offset;
   range.src_length = size_bytes;
   range.dest_offset = to_offset;
-  return ioctl(to, FICLONERANGE, &range) == 0;
+  return ioctl(to, FICLONERANGE, &range) == 0 ? size_bytes : 0;
 }
 
 }  // namespace
@@ -63,7 +65,10 @@ Status StageIo::Zero(int fd, Extent extent, const std::string& path) {
 Result<bool> StageIo::Copy(int from, uint64_t from_offset, int to, uint64_t to_offset,
                            uint64_t size_bytes, const std::string& path) {
   if (size_bytes == 0) return false;
-  if (Reflink(from, from_offset, to, to_offset, size_bytes)) return true;
+  const uint64_t shared = Reflink(from, from_offset, to, to_offset, size_bytes);
+  from_offset += shared;
+  to_offset += shared;
+  size_bytes -= shared;
   std::vector<std::byte> buffer;  // only where the kernel cannot copy
   while (size_bytes > 0) {
     auto in = static_cast<off_t>(from_offset);
@@ -83,7 +88,7 @@ Result<bool> StageIo::Copy(int from, uint64_t from_offset, int to, uint64_t to_o
     to_offset += static_cast<uint64_t>(copied);
     size_bytes -= static_cast<uint64_t>(copied);
   }
-  return false;
+  return shared > 0;
 }
 
 Status StageIo::Sync(int fd, const std::string& path) {

@@ -32,7 +32,7 @@ class StageIo {
 
   // Copies `size_bytes` from one open file to another (or the same, at another place).  Returns
   // whether the two now share their blocks (reflink), which is tried first when both offsets are
-  // multiples of 4096.
+  // multiples of 4096; what is behind the last whole block is copied.
   virtual Result<bool> Copy(int from, uint64_t from_offset, int to, uint64_t to_offset,
                             uint64_t size_bytes, const std::string& path);
 

@@ -1,45 +1,22 @@
 #include "core/staging_recovery.h"
 
-#include <dirent.h>
 #include <fcntl.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <charconv>
 #include <cstring>
-#include <set>
+#include <unordered_map>
 #include <unordered_set>
 
 #include "core/block_checks.h"
 #include "core/staging_base.h"
+#include "core/staging_checkpoint.h"
+#include "core/staging_replay.h"
 #include "core/text.h"
 
 namespace betonfs {
-namespace {
-
-// "journal.12" with prefix "journal." is 12.
-std::optional<uint64_t> NumberAfter(std::string_view name, std::string_view prefix) {
-  if (!name.starts_with(prefix)) return std::nullopt;
-  name.remove_prefix(prefix.size());
-  uint64_t number = 0;
-  const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), number);
-  if (error != std::errc() || end != name.data() + name.size()) return std::nullopt;
-  return number;
-}
-
-Result<std::vector<std::string>> NamesIn(const std::string& dir) {
-  DIR* stream = opendir(dir.c_str());
-  if (!stream) return FailErrno(dir, errno);
-  std::vector<std::string> names;
-  while (const dirent* entry = readdir(stream)) names.emplace_back(entry->d_name);
-  closedir(stream);
-  return names;
-}
-
-}  // namespace
 
 BaseIdentity IdentityOf(Bytes beton_file) {
   RawHeader header;
@@ -54,14 +31,6 @@ BaseIdentity IdentityOf(Bytes beton_file) {
     }
   }
   return {beton_file.size(), Xxh3(AsBytes(text))};
-}
-
-std::string StagingRecovery::JournalPath(const StagingArea& area, uint64_t generation) {
-  return Cat(area.dir(), "/journal.", generation);
-}
-
-std::string StagingRecovery::PagesPath(const StagingArea& area, uint64_t generation) {
-  return Cat(area.dir(), "/pages.", generation);
 }
 
 uint64_t StagingRecovery::FirstPageOffset(const Dataset* base, uint32_t page_size_bytes) {
@@ -84,216 +53,38 @@ Result<JournalHeader> StagingRecovery::HeaderOf(const std::string& path) {
 
 // ---- What is there ------------------------------------------------------------------------------
 
-struct StagingRecovery::Found {
-  std::set<uint64_t> journals;
-  std::set<uint64_t> pages;
-  std::set<uint64_t> spills;
-  std::vector<std::string> leftovers;  // half-written files
-};
-
-Status StagingRecovery::Lock(StagingArea& area, bool& existed) {
+Status StagingRecovery::Lock(StagingArea& area) {
   const std::string& dir = area.dir();
-  existed = access(dir.c_str(), F_OK) == 0;
-  if (!existed) {
+  if (access(dir.c_str(), F_OK) != 0) {
     if (!area.options_.may_create) {
       return Fail(ErrorKind::kNotFound, dir + ": there is no work area", ENOENT);
     }
     if (mkdir(dir.c_str(), 0755) != 0) return FailErrno(dir + ": cannot create", errno);
     RETURN_IF_ERROR(area.store_.io().SyncParent(dir));
   }
-  ASSIGN_OR_RETURN(area.lock_, OpenFile(dir + "/lock", O_RDWR | O_CREAT, 0644));
-  if (flock(area.lock_.get(), LOCK_EX | LOCK_NB) == 0) return {};
-  if (errno != EWOULDBLOCK) return FailErrno(dir + "/lock", errno);
-  return Fail(ErrorKind::kBusy, dir + ": this work area is in use by another betonfs", EBUSY);
+  ASSIGN_OR_RETURN(area.lock_, LockWorkArea(dir));
+  return {};
 }
 
-Result<StagingRecovery::Found> StagingRecovery::Look(const StagingArea& area) {
-  ASSIGN_OR_RETURN(const auto names, NamesIn(area.dir()));
-  Found found;
-  for (const std::string& name : names) {
-    if (const auto journal = NumberAfter(name, "journal.")) {
-      found.journals.insert(*journal);
-    } else if (const auto pages = NumberAfter(name, "pages.")) {
-      found.pages.insert(*pages);
-    } else if (const auto spill = NumberAfter(name, "spill.")) {
-      found.spills.insert(*spill);
-    } else if (name.ends_with(".new")) {
-      found.leftovers.push_back(name);
-    }
-  }
-  return found;
-}
-
-Status StagingRecovery::ChooseGeneration(StagingArea& area, Found& found, ResumeReport& report) {
+Status StagingRecovery::ChooseGeneration(StagingArea& area, const WorkAreaFiles& found,
+                                         ResumeReport& report) {
   StageIo& io = area.store_.io();
   uint64_t generation = found.journals.empty() ? 1 : *found.journals.rbegin();
   if (found.journals.contains(generation - 1)) {
-    ASSIGN_OR_RETURN(const JournalHeader next, HeaderOf(JournalPath(area, generation)));
+    ASSIGN_OR_RETURN(const JournalHeader next, HeaderOf(JournalPath(area.dir(), generation)));
     report.finished_commit = next.base == IdentityNow(area);
     if (!report.finished_commit) --generation;  // the rename had not come yet: undo the rest
   }
   area.generation_ = generation;
   for (const uint64_t journal : found.journals) {
-    if (journal != generation) RETURN_IF_ERROR(io.Remove(JournalPath(area, journal)));
+    if (journal != generation) RETURN_IF_ERROR(io.Remove(JournalPath(area.dir(), journal)));
   }
   for (const uint64_t pages : found.pages) {
-    if (pages != generation) RETURN_IF_ERROR(io.Remove(PagesPath(area, pages)));
+    if (pages != generation) RETURN_IF_ERROR(io.Remove(PagesPath(area.dir(), pages)));
   }
-  for (const std::string& name : found.leftovers) {
-    RETURN_IF_ERROR(io.Remove(Cat(area.dir(), "/", name)));
-  }
+  for (const std::string& path : found.leftovers) RETURN_IF_ERROR(io.Remove(path));
   report.resumed = found.journals.contains(generation);
   return {};
-}
-
-// ---- Telling it again ---------------------------------------------------------------------------
-
-class StagingRecovery::Replayer {
- public:
-  // `synced_offset`: contents recorded from there on must be looked at; ~0 trusts all of them.
-  Replayer(StagingArea& area, const GrowingMap& pages, uint64_t pages_size, uint64_t synced_offset,
-           ResumeReport& report)
-      : area_(area),
-        tree_(area.tree_),
-        pages_(pages),
-        pages_size_(pages_size),
-        synced_offset_(synced_offset),
-        report_(report) {}
-
-  // Whether the record makes sense here; the tree is unchanged if not.
-  bool Apply(const JournalRecord& record, uint64_t offset);
-  uint64_t num_changes() const { return num_changes_; }  // since the dataset
-
- private:
-  struct Place {
-    StageIno dir;
-    std::string_view name;
-  };
-  std::optional<Place> PlaceOf(std::string_view path) const;
-  bool Make(const JournalRecord& record, NodeKind kind, uint64_t offset);
-  bool Seal(const JournalRecord& record, StageIno ino, uint64_t offset);
-  bool IsThere(Content& content, bool must_verify) const;
-
-  StagingArea& area_;
-  StagingTree& tree_;
-  const GrowingMap& pages_;
-  uint64_t pages_size_;
-  uint64_t synced_offset_;
-  ResumeReport& report_;
-  uint64_t num_changes_ = 0;
-};
-
-std::optional<StagingRecovery::Replayer::Place> StagingRecovery::Replayer::PlaceOf(
-    std::string_view path) const {
-  const size_t slash = path.rfind('/');
-  const bool top = slash == std::string_view::npos;
-  const auto dir = tree_.Resolve(top ? std::string_view() : path.substr(0, slash));
-  if (!dir || path.empty()) return std::nullopt;
-  return Place{*dir, top ? path : path.substr(slash + 1)};
-}
-
-// A spill file is as long as it is: it may have been written to since.
-bool StagingRecovery::Replayer::IsThere(Content& content, bool must_verify) const {
-  switch (content.where) {
-    case Where::kNowhere:
-      return content.size == 0;
-    case Where::kBase:
-      return area_.store_.base() &&
-             Slice(area_.store_.base()->bytes(), content.offset, content.size).has_value();
-    case Where::kPages: {
-      if (content.offset > pages_size_ || content.size > pages_size_ - content.offset) return false;
-      if (!must_verify) return true;
-      const auto bytes = pages_.At({content.offset, content.size});
-      return bytes && Xxh3(*bytes) == content.xxh3;
-    }
-    case Where::kSpill: {
-      struct stat info;
-      if (stat(area_.store_.SpillPath(content.offset).c_str(), &info) != 0) return false;
-      content.size = static_cast<uint64_t>(info.st_size);
-      return true;
-    }
-  }
-  return false;
-}
-
-bool StagingRecovery::Replayer::Seal(const JournalRecord& record, StageIno ino, uint64_t offset) {
-  StageNode& node = tree_.At(ino);
-  if (node.kind != NodeKind::kFile) return false;
-  Content content = record.content;
-  if (IsThere(content, offset >= synced_offset_)) {
-    node.content = content;
-  } else {
-    report_.lost.emplace_back(record.path);  // it keeps what it had before
-  }
-  node.mtime = node.ctime = record.mtime;
-  if (node.times_sealed < 255) ++node.times_sealed;
-  return true;
-}
-
-bool StagingRecovery::Replayer::Make(const JournalRecord& record, NodeKind kind, uint64_t offset) {
-  const auto place = PlaceOf(record.path);
-  if (!place) return false;
-  if (kind == NodeKind::kSymlink) {
-    return tree_.MakeSymlink(place->dir, place->name, record.second, record.mtime).has_value();
-  }
-  const auto made = tree_.Make(place->dir, place->name, kind, record.mode, record.mtime);
-  if (!made) return false;
-  if (record.content.where != Where::kNowhere) return Seal(record, *made, offset);
-  return true;
-}
-
-bool StagingRecovery::Replayer::Apply(const JournalRecord& record, uint64_t offset) {
-  const auto ino = tree_.Resolve(record.path);
-  const auto place = PlaceOf(record.path);
-  if (record.kind != JournalKind::kSynced) ++num_changes_;
-  switch (record.kind) {
-    case JournalKind::kClear:
-      tree_.Clear();
-      return true;
-    case JournalKind::kSynced:
-      return true;
-    case JournalKind::kBegun:
-      num_changes_ = record.content.size;
-      return true;
-    case JournalKind::kMakeDirectory:
-      return Make(record, NodeKind::kDirectory, offset);
-    case JournalKind::kCreate:
-      return Make(record, NodeKind::kFile, offset);
-    case JournalKind::kSymlink:
-      return Make(record, NodeKind::kSymlink, offset);
-    case JournalKind::kSeal:
-      return ino && Seal(record, *ino, offset);
-    case JournalKind::kAttributes:
-      if (!ino) return false;
-      tree_.At(*ino).mode = record.mode & 07777;
-      tree_.At(*ino).mtime = record.mtime;
-      return true;
-    case JournalKind::kRemove: {
-      if (!place) return false;
-      const auto removed = tree_.Unlink(place->dir, place->name, record.mtime);
-      if (removed) tree_.Drop(*removed);
-      return removed.has_value();
-    }
-    case JournalKind::kRemoveDirectory: {
-      if (!place) return false;
-      const auto removed = tree_.RemoveDirectory(place->dir, place->name, record.mtime);
-      if (removed) tree_.Drop(*removed);
-      return removed.has_value();
-    }
-    case JournalKind::kRename: {
-      const auto to = PlaceOf(record.second);
-      if (!place || !to) return false;
-      const auto replaced =
-          tree_.Rename(place->dir, place->name, to->dir, to->name, true, record.mtime);
-      if (replaced && *replaced) tree_.Drop(**replaced);
-      return replaced.has_value();
-    }
-    case JournalKind::kLink: {
-      const auto to = PlaceOf(record.second);
-      return ino && to && tree_.Link(*ino, to->dir, to->name, record.mtime).has_value();
-    }
-  }
-  return false;
 }
 
 // ---- Opening ------------------------------------------------------------------------------------
@@ -306,18 +97,20 @@ Status StagingRecovery::OpenBase(StagingArea& area) {
   return {};
 }
 
+JournalHeader StagingRecovery::HeaderNow(const StagingArea& area) {
+  return {area.generation_, IdentityNow(area), BootId::Current()};
+}
+
 Status StagingRecovery::Begin(StagingArea& area) {
-  JournalHeader header;
-  header.generation = area.generation_;
-  header.boot = BootId::Current();
-  header.base = IdentityNow(area);
-  const std::string path = JournalPath(area, area.generation_);
-  ASSIGN_OR_RETURN(area.journal_, JournalWriter::Create(area.store_.io(), path + ".new", header));
+  const std::string path = JournalPath(area.dir(), area.generation_);
+  ASSIGN_OR_RETURN(area.journal_,
+                   JournalWriter::Create(area.store_.io(), path + ".new", HeaderNow(area)));
   return area.journal_->PutInPlace(path);
 }
 
-Status StagingRecovery::Resume(StagingArea& area, const Found& found, ResumeReport& report) {
-  const std::string path = JournalPath(area, area.generation_);
+Status StagingRecovery::Resume(StagingArea& area, const WorkAreaFiles& found,
+                               ResumeReport& report) {
+  const std::string path = JournalPath(area.dir(), area.generation_);
   JournalReplay replay;
   {
     ASSIGN_OR_RETURN(const MappedFile journal, MappedFile::Open(path));
@@ -335,18 +128,19 @@ Status StagingRecovery::Resume(StagingArea& area, const Found& found, ResumeRepo
     GrowingMap map;
     uint64_t pages_size = 0;
     if (found.pages.contains(area.generation_)) {
-      const std::string pages_path = PagesPath(area, area.generation_);
+      const std::string pages_path = PagesPath(area.dir(), area.generation_);
       ASSIGN_OR_RETURN(const UniqueFd fd, OpenFile(pages_path, O_RDONLY));
       ASSIGN_OR_RETURN(const FileIdentity identity, IdentityOf(fd.get(), pages_path));
       pages_size = identity.size_bytes;
       map = GrowingMap::Of(fd.get());
     }
-    Replayer replayer(area, map, pages_size, synced_offset, report);
+    StagingReplayer replayer(area.tree_, area.store_, map, pages_size, synced_offset);
     const auto apply = [&](const JournalRecord& record, uint64_t offset) {
       return replayer.Apply(record, offset);
     };
     ASSIGN_OR_RETURN(replay, ReplayJournal(journal.bytes(), path, apply));
     area.num_changes_ = replayer.num_changes();
+    report.lost = replayer.lost();
   }
   report.num_records = replay.num_records;
   report.damaged_offset = replay.end_offset;
@@ -365,14 +159,15 @@ Status StagingRecovery::OpenPages(StagingArea& area) {
   });
   area.store_.KeepSpillNumbersAbove(largest_spill);
   const uint32_t page_size = area.options_.page_size_bytes;
-  ASSIGN_OR_RETURN(auto pages, PageFile::Open(area.store_.io(), PagesPath(area, area.generation_),
-                                              FirstPageOffset(area.store_.base().get(), page_size),
-                                              end, page_size));
+  ASSIGN_OR_RETURN(
+      auto pages,
+      PageFile::Open(area.store_.io(), PagesPath(area.dir(), area.generation_),
+                     FirstPageOffset(area.store_.base().get(), page_size), end, page_size));
   area.store_.SetPages(std::move(pages));
   return {};
 }
 
-Status StagingRecovery::RemoveOrphans(StagingArea& area, const Found& found) {
+Status StagingRecovery::RemoveOrphans(StagingArea& area, const WorkAreaFiles& found) {
   std::unordered_set<uint64_t> used;
   area.tree_.ForEachNode([&](StageIno, const StageNode& node) {
     if (node.content.where == Where::kSpill) used.insert(node.content.offset);
@@ -385,9 +180,11 @@ Status StagingRecovery::RemoveOrphans(StagingArea& area, const Found& found) {
 }
 
 Status StagingRecovery::Open(StagingArea& area, ResumeReport& report) {
-  bool existed = false;
-  RETURN_IF_ERROR(Lock(area, existed));
-  ASSIGN_OR_RETURN(Found found, Look(area));
+  RETURN_IF_ERROR(Lock(area));
+  ASSIGN_OR_RETURN(const WorkAreaFiles found, ListWorkArea(area.dir()));
+  if (found.journals.empty() && !area.options_.may_create) {
+    return Fail(ErrorKind::kNotFound, area.dir() + ": nothing is staged there", ENOENT);
+  }
   RETURN_IF_ERROR(OpenBase(area));
   RETURN_IF_ERROR(ChooseGeneration(area, found, report));
   if (area.store_.base()) RETURN_IF_ERROR(LoadBaseTree(*area.store_.base(), area.tree_));
@@ -406,76 +203,18 @@ Status StagingRecovery::Open(StagingArea& area, ResumeReport& report) {
 
 // ---- Checkpoints --------------------------------------------------------------------------------
 
-namespace {
-
-// Writes the records that make a tree.
-class CheckpointWriter {
- public:
-  CheckpointWriter(const StagingTree& tree, JournalWriter& journal)
-      : tree_(tree), journal_(journal) {}
-
-  Status Directory(StageIno dir, const std::string& path) {
-    for (const StageEntry& entry : tree_.Children(dir)) {
-      const std::string child = path.empty() ? std::string(entry.name) : Cat(path, "/", entry.name);
-      RETURN_IF_ERROR(Node(entry.ino, child));
-    }
-    // Last: making what is in it has changed its time.
-    return Append(JournalKind::kAttributes, dir, path, {});
-  }
-
- private:
-  Status Node(StageIno ino, const std::string& path) {
-    const StageNode& node = tree_.At(ino);
-    if (node.kind == NodeKind::kDirectory) {
-      RETURN_IF_ERROR(Append(JournalKind::kMakeDirectory, ino, path, {}));
-      return Directory(ino, path);
-    }
-    if (node.nlink > 1) {
-      const auto [first, is_first] = first_names_.emplace(Number(ino), path);
-      if (!is_first) return Append(JournalKind::kLink, ino, first->second, path);
-    }
-    if (node.kind == NodeKind::kSymlink) {
-      return Append(JournalKind::kSymlink, ino, path, tree_.SymlinkTarget(ino));
-    }
-    return Append(JournalKind::kCreate, ino, path, {});
-  }
-
-  Status Append(JournalKind kind, StageIno ino, std::string_view path, std::string_view second) {
-    const StageNode& node = tree_.At(ino);
-    JournalRecord record;
-    record.kind = kind;
-    record.mode = node.mode;
-    record.mtime = node.mtime;
-    if (kind == JournalKind::kCreate) record.content = node.content;
-    record.path = path;
-    record.second = second;
-    journal_.Append(record);
-    if (++num_appended_ % 10000 == 0) return journal_.Flush();
-    return {};
-  }
-
-  const StagingTree& tree_;
-  JournalWriter& journal_;
-  std::unordered_map<uint32_t, std::string> first_names_;
-  uint64_t num_appended_ = 0;
-};
-
-}  // namespace
-
 Status StagingRecovery::Checkpoint(StagingArea& area) {
   StageIo& io = area.store_.io();
   // It will vouch for all the bytes it names.
   RETURN_IF_ERROR(io.Sync(area.store_.pages().fd(), area.store_.pages().path()));
-  JournalHeader header;
-  header.generation = area.generation_;
-  header.boot = BootId::Current();
-  header.base = IdentityNow(area);
-  const std::string path = JournalPath(area, area.generation_);
-  ASSIGN_OR_RETURN(auto journal, JournalWriter::Create(io, path + ".new", header));
+  std::unordered_map<uint32_t, Content> sealed;
+  for (const auto& [ino, open] : area.files_) sealed.emplace(ino, open.file->sealed());
+  const std::string path = JournalPath(area.dir(), area.generation_);
+  ASSIGN_OR_RETURN(auto journal, JournalWriter::Create(io, path + ".new", HeaderNow(area)));
   JournalRecord record;
   record.kind = JournalKind::kClear;
   journal->Append(record);
-  RETURN_IF_ERROR(CheckpointWriter(area.tree_, *journal).Directory(kStageRoot, ""));
+  RETURN_IF_ERROR(WriteTreeRecords(area.tree_, sealed, *journal));
   record.kind = JournalKind::kBegun;
   record.content.size = area.num_changes_;
   journal->Append(record);
@@ -508,31 +247,7 @@ Status StagingArea::Close(std::unique_ptr<StagingArea> area) {
 }
 
 Status StagingArea::Discard(const std::string& beton_path) {
-  const std::string dir = DirOf(beton_path);
-  auto lock = betonfs::OpenFile(dir + "/lock", O_RDWR);
-  if (!lock) {
-    if (lock.error().kind == ErrorKind::kNotFound && rmdir(dir.c_str()) != 0 && errno == ENOENT) {
-      return Fail(ErrorKind::kNotFound, dir + ": there is no work area", ENOENT);
-    }
-    return lock.error().kind == ErrorKind::kNotFound ? Status() : tl::unexpected(lock.error());
-  }
-  if (flock(lock->get(), LOCK_EX | LOCK_NB) != 0) {
-    return Fail(ErrorKind::kBusy, dir + ": this work area is in use by another betonfs", EBUSY);
-  }
-  ASSIGN_OR_RETURN(const auto names, NamesIn(dir));
-  // Journals first: what is left if this is interrupted is then an empty work area.
-  const auto remove = [&](bool journals) -> Status {
-    for (const std::string& name : names) {
-      if (name == "." || name == ".." || name.starts_with("journal.") != journals) continue;
-      const std::string path = Cat(dir, "/", name);
-      if (unlink(path.c_str()) != 0) return FailErrno(path + ": cannot remove", errno);
-    }
-    return {};
-  };
-  RETURN_IF_ERROR(remove(true));
-  RETURN_IF_ERROR(remove(false));
-  if (rmdir(dir.c_str()) != 0) return FailErrno(dir + ": cannot remove", errno);
-  return {};
+  return RemoveWorkArea(DirOf(beton_path));
 }
 
 }  // namespace betonfs

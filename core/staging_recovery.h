@@ -7,6 +7,7 @@
 #include "core/result.h"
 #include "core/staging_area.h"
 #include "core/staging_journal.h"
+#include "core/staging_work_area.h"
 
 namespace betonfs {
 
@@ -17,31 +18,26 @@ class StagingRecovery {
  public:
   static Status Open(StagingArea& area, ResumeReport& report);
 
-  // Begins journal.G anew with records that make the tree as it is, on nothing.
+  // Begins journal.G anew with records that make the tree as it is, on nothing; of files that are
+  // open, what was last sealed.
   static Status Checkpoint(StagingArea& area);
 
-  static std::string JournalPath(const StagingArea& area, uint64_t generation);
-  static std::string PagesPath(const StagingArea& area, uint64_t generation);
   // Where the first page of a page file goes: one page is left for header and rows, or, over a
   // dataset, as much as lets its pages keep their places.
   static uint64_t FirstPageOffset(const Dataset* base, uint32_t page_size_bytes);
 
  private:
-  struct Found;  // what lies in the work area
-  class Replayer;
-
   static BaseIdentity IdentityNow(const StagingArea& area);
+  static JournalHeader HeaderNow(const StagingArea& area);
   static Result<JournalHeader> HeaderOf(const std::string& path);
-  static Status Lock(StagingArea& area, bool& existed);
-  static Result<Found> Look(const StagingArea& area);
-  static Status ChooseGeneration(StagingArea& area, Found& found, ResumeReport& report);
+  static Status Lock(StagingArea& area);
+  static Status ChooseGeneration(StagingArea& area, const WorkAreaFiles& found,
+                                 ResumeReport& report);
   static Status OpenBase(StagingArea& area);
-  static Status LoadBase(StagingArea& area);
   static Status Begin(StagingArea& area);
-  static Status Resume(StagingArea& area, const Found& found, ResumeReport& report);
+  static Status Resume(StagingArea& area, const WorkAreaFiles& found, ResumeReport& report);
   static Status OpenPages(StagingArea& area);
-  static Status RemoveOrphans(StagingArea& area, const Found& found);
-  static Status Write(const StagingArea& area, JournalWriter& journal);
+  static Status RemoveOrphans(StagingArea& area, const WorkAreaFiles& found);
 };
 
 }  // namespace betonfs

@@ -1,9 +1,6 @@
 // Compaction and shuffling: the staged samples are written into a new file, as pack would.
-#include <algorithm>
-#include <numeric>
-
 #include "core/dataset_writer.h"
-#include "core/sampling_order.h"
+#include "core/shuffle.h"
 #include "core/staging_base.h"
 #include "core/staging_commit.h"
 #include "core/text.h"
@@ -94,18 +91,7 @@ Status StagingCommit::Rewrite() {
   progress_.phase = CommitProgress::Phase::kRewriting;
   progress_.done = 0;
   progress_.total = plan_.payload_bytes;
-  if (options_.shuffle_seed) {
-    OrderSpec spec;
-    spec.kind = OrderKind::kRandom;
-    spec.seed = *options_.shuffle_seed;
-    ASSIGN_OR_RETURN(const auto order, SamplingOrder::Make(spec, plan_.samples.size()));
-    std::vector<PlannedSample> shuffled;
-    shuffled.reserve(plan_.samples.size());
-    for (uint64_t i = 0; i < plan_.samples.size(); ++i) {
-      shuffled.push_back(std::move(plan_.samples[Number(order.At(i))]));
-    }
-    plan_.samples = std::move(shuffled);
-  }
+  if (options_.shuffle_seed) Shuffle(plan_.samples, *options_.shuffle_seed);
   // Nobody changes the tree now; FORGET may free nodes of it, but none that has a name.
   StagedSource source(plan_, area_.store_, area_.tree_);
   built_path_ = area_.dir() + "/rewrite.new";

@@ -9,6 +9,7 @@
 
 #include "core/block_checks.h"
 #include "core/jpeg_header.h"
+#include "core/staging_work_area.h"
 
 namespace betonfs {
 namespace {
@@ -62,8 +63,7 @@ PageFile::PageFile(StageIo& io, std::string path, UniqueFd fd, uint64_t first_of
       path_(std::move(path)),
       fd_(std::move(fd)),
       map_(GrowingMap::Of(fd_.get())),
-      pages_(first_offset, page_size_bytes),
-      writeback_thread_([this] { WritebackLoop(); }) {}
+      pages_(first_offset, page_size_bytes) {}
 
 PageFile::~PageFile() {
   {
@@ -71,7 +71,7 @@ PageFile::~PageFile() {
     stopping_ = true;
   }
   writeback_wanted_.notify_one();
-  writeback_thread_.join();
+  if (writeback_thread_.joinable()) writeback_thread_.join();
 }
 
 Result<std::unique_ptr<PageFile>> PageFile::Open(StageIo& io, const std::string& path,
@@ -99,6 +99,7 @@ void PageFile::StartWriteback(Extent extent) {
   {
     const std::lock_guard lock(writeback_mutex_);
     writeback_.push_back(extent);
+    if (!writeback_thread_.joinable()) writeback_thread_ = std::thread([this] { WritebackLoop(); });
   }
   writeback_wanted_.notify_one();
 }
@@ -118,7 +119,7 @@ void PageFile::WritebackLoop() {
 // ---- StagingStore -------------------------------------------------------------------------------
 
 std::string StagingStore::SpillPath(uint64_t number) const {
-  return dir_ + "/spill." + std::to_string(number);
+  return betonfs::SpillPath(dir_, number);
 }
 
 void StagingStore::KeepSpillNumbersAbove(uint64_t number) {

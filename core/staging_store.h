@@ -56,7 +56,9 @@ class PageFile {
   // Errors: kNoSpace, kIo; its range is then lost, which costs nothing but address space.
   Result<Content> Put(Bytes file);
 
-  // Begins writing a range to the disk in the background.
+  // Begins writing a range to the disk in the background.  The first call starts the thread for it:
+  // a daemon opens its page file before it gives up its rights, and threads made then would keep
+  // them.
   void StartWriteback(Extent extent);
 
  private:
@@ -73,7 +75,7 @@ class PageFile {
   std::condition_variable writeback_wanted_;
   std::vector<Extent> writeback_;
   bool stopping_ = false;
-  std::thread writeback_thread_;
+  std::thread writeback_thread_;  // started and asked for under writeback_mutex_
 };
 
 // Reading, whichever file holds it.  The members are exchanged by commit, when nobody reads.

@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "core/escape_name.h"
 #include "core/text.h"
 #include "fs/log.h"
 
@@ -73,6 +74,18 @@ std::string LabelText(const LabelChoice& choice) {
   return "auto";
 }
 
+ErrorKind KindNamed(const std::string& name) {
+  constexpr ErrorKind kKinds[] = {
+      ErrorKind::kInvalidArgument, ErrorKind::kNotFound,  ErrorKind::kExists,
+      ErrorKind::kPermission,      ErrorKind::kBusy,      ErrorKind::kTruncated,
+      ErrorKind::kUnsupported,     ErrorKind::kCorrupt,   ErrorKind::kChanged,
+      ErrorKind::kNoSpace,         ErrorKind::kCancelled, ErrorKind::kIo};
+  for (const ErrorKind kind : kKinds) {
+    if (name == KindName(kind)) return kind;
+  }
+  return ErrorKind::kIo;
+}
+
 }  // namespace
 
 Result<CommitOptions> ParseCommitRequest(std::string_view text) {
@@ -106,6 +119,14 @@ std::string FormatCommitError(const Error& error) {
         {{"kind", KindName(error.kind)}, {"message", error.message}, {"errno", error.sys_errno}}}});
 }
 
+Result<CommitReport> ParseCommitDocument(const std::string& text) {
+  const json document = json::parse(text, nullptr, /*allow_exceptions=*/false);
+  if (!document.is_object() || !document.contains("error")) return CommitReport::FromJson(text);
+  const json& error = document["error"];
+  return Fail(KindNamed(error.value("kind", "io")), error.value("message", "commit failed"),
+              error.value("errno", 0));
+}
+
 const std::vector<StagingControl::Name>& StagingControl::Names() {
   static const std::vector<Name> names = {{"status", kStatus}, {"commit", kCommit}, {"pid", kPid}};
   return names;
@@ -136,7 +157,13 @@ std::string StagingControl::StatusDocument() {
                      {"done_bytes", progress_.done.load()},
                      {"total_bytes", progress_.total.load()}}},
                    {"dataset", area_.beton_path()},
+                   {"commit_on_unmount", commits_on_unmount_},
                    {"work_area", area_.dir()}};
+  for (size_t i = 0; i < kNumOpKinds; ++i) {
+    const auto kind = static_cast<OpKind>(i);
+    const OpStats::Counters requests = stats_.Totals(kind);
+    if (requests.count > 0) document["requests"][OpName(kind)] = requests.count;
+  }
   if (phase == CommitProgress::Phase::kIdle) {
     const StageStatus figures = area_.Figures();
     document["files"] = figures.num_files;
@@ -153,14 +180,14 @@ std::string StagingControl::StatusDocument() {
   return Dump(document);
 }
 
-std::string StagingControl::CommitDocument() {
+std::string StagingControl::LastCommitDocument() {
   const std::lock_guard lock(report_mutex_);
   return last_report_;
 }
 
 std::string StagingControl::Contents(fuse_ino_t ino) {
   if (ino == kStatus) return StatusDocument();
-  if (ino == kCommit) return CommitDocument();
+  if (ino == kCommit) return LastCommitDocument();
   if (ino == kPid) return Cat(getpid(), "\n");
   return "";
 }
@@ -173,11 +200,10 @@ Status StagingControl::Write(fuse_ino_t ino, std::string_view text) {
     last_report_ = FormatCommitError(options.error());
     return tl::unexpected(options.error());
   }
-  auto report = Commit(*options);
-  return report ? Status() : tl::unexpected(report.error());
+  return Commit(*options);
 }
 
-Result<CommitReport> StagingControl::Commit(const CommitOptions& options) {
+Status StagingControl::Commit(const CommitOptions& options) {
   const std::lock_guard commit_lock(commit_mutex_);
   auto report = StagingCommit::Run(area_, options, progress_);
   const std::string document = report ? report->ToJson() : FormatCommitError(report.error());
@@ -185,12 +211,14 @@ Result<CommitReport> StagingControl::Commit(const CommitOptions& options) {
     const std::lock_guard lock(report_mutex_);
     last_report_ = document;
   }
-  if (report && !report->dry_run) {
-    LogInfo(Cat("committed samples=", report->num_samples, " size=", report->file_size_bytes));
-  } else if (!report) {
-    LogError(Cat("commit failed cause=\"", report.error().message, "\""));
+  if (!report) {
+    LogError(Cat("commit failed cause=\"", EscapeName(report.error().message), "\""));
+    return tl::unexpected(report.error());
   }
-  return report;
+  if (!report->dry_run) {
+    LogInfo(Cat("committed samples=", report->num_samples, " size=", report->file_size_bytes));
+  }
+  return {};
 }
 
 }  // namespace betonfs

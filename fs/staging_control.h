@@ -12,6 +12,7 @@
 #include "core/result.h"
 #include "core/staging_area.h"
 #include "core/staging_commit.h"
+#include "fs/op_stats.h"
 
 namespace betonfs {
 
@@ -23,8 +24,12 @@ namespace betonfs {
 Result<CommitOptions> ParseCommitRequest(std::string_view text);
 std::string FormatCommitRequest(const CommitOptions& options);
 
-// {"error": {"kind": ..., "message": ...}}, and the way back.
+// What `.betonfs/commit` shows of a failed commit: {"error": {"kind": ..., "message": ...}}
 std::string FormatCommitError(const Error& error);
+
+// What `.betonfs/commit` shows, read back: the report, or the error that the commit ended with.
+// Error kCorrupt: it is neither.
+Result<CommitReport> ParseCommitDocument(const std::string& text);
 
 // Its inode numbers lie above those of the tree, so that they can be told apart.  Any thread may
 // call anything; the area is borrowed.
@@ -33,7 +38,8 @@ class StagingControl {
   static constexpr char kDirectoryName[] = ".betonfs";
   static constexpr fuse_ino_t kDirectory = fuse_ino_t{1} << 40;
 
-  explicit StagingControl(StagingArea& area) : area_(area) {}
+  StagingControl(StagingArea& area, bool commits_on_unmount)
+      : area_(area), commits_on_unmount_(commits_on_unmount) {}
 
   static bool Owns(fuse_ino_t ino) { return ino >= kDirectory; }
 
@@ -46,19 +52,25 @@ class StagingControl {
   };
   static const std::vector<Name>& Names();
 
+  // Of the mount's requests; `status` shows how many there were.
+  OpStats& stats() { return stats_; }
+
   // What a reader of the file gets, made when it is opened.
   std::string Contents(fuse_ino_t ino);
   // Only `commit` can be written: commits, and returns when that is done.
   Status Write(fuse_ino_t ino, std::string_view text);
 
-  // Commits and keeps the report, for readers of `commit` and in the work area.
-  Result<CommitReport> Commit(const CommitOptions& options);
+  // Commits and keeps the report for readers of `commit`.
+  Status Commit(const CommitOptions& options);
+  // What they get: the report or the error of the last commit as JSON, "" before the first.
+  std::string LastCommitDocument();
 
  private:
   std::string StatusDocument();
-  std::string CommitDocument();
 
   StagingArea& area_;
+  const bool commits_on_unmount_;
+  OpStats stats_;
   CommitProgress progress_;
   std::mutex commit_mutex_;  // one commit at a time
   std::mutex report_mutex_;  // guards last_report_

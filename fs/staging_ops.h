@@ -5,7 +5,6 @@
 #include <string>
 
 #include "core/staging_area.h"
-#include "fs/op_stats.h"
 #include "fs/reply.h"
 #include "fs/staging_control.h"
 
@@ -33,7 +32,7 @@ class StagingOps {
   // For fuse_session_new, with the StagingOps as userdata.
   static fuse_lowlevel_ops Table();
 
-  OpStats& stats() { return stats_; }
+  OpStats& stats() { return control_.stats(); }
 
   void Init(fuse_conn_info& connection);
   void Lookup(Reply reply, fuse_ino_t parent, const char* name);
@@ -90,7 +89,6 @@ class StagingOps {
   StagingControl& control_;
   uid_t uid_;
   gid_t gid_;
-  OpStats stats_;
 };
 
 }  // namespace betonfs

@@ -38,18 +38,6 @@ std::string ReadAll(const std::string& path) {
   return text.str();
 }
 
-ErrorKind KindNamed(const std::string& name) {
-  constexpr ErrorKind kKinds[] = {
-      ErrorKind::kInvalidArgument, ErrorKind::kNotFound,  ErrorKind::kExists,
-      ErrorKind::kPermission,      ErrorKind::kBusy,      ErrorKind::kTruncated,
-      ErrorKind::kUnsupported,     ErrorKind::kCorrupt,   ErrorKind::kChanged,
-      ErrorKind::kNoSpace,         ErrorKind::kCancelled, ErrorKind::kIo};
-  for (const ErrorKind kind : kKinds) {
-    if (name == KindName(kind)) return kind;
-  }
-  return ErrorKind::kIo;
-}
-
 // Shows on a terminal how far a commit has come, as the mount's status says.
 class ProgressLine {
  public:
@@ -82,14 +70,8 @@ class ProgressLine {
   std::thread thread_;
 };
 
-int ExitOf(const CommitReport& report) {
-  bool left_out = !report.skipped.empty();
-  for (const PlannedLink& link : report.links) left_out = left_out || !link.followed;
-  return left_out ? kExitSkipped : kExitOk;
-}
-
 // Through the mount: what is written to `.betonfs/commit` is done when write(2) returns.
-Result<std::string> CommitMounted(const std::string& mountpoint, const CommitOptions& options) {
+Result<CommitReport> CommitMounted(const std::string& mountpoint, const CommitOptions& options) {
   const std::string control = mountpoint + "/.betonfs/commit";
   ASSIGN_OR_RETURN(const UniqueFd fd, OpenFile(control, O_WRONLY));
   Status written;
@@ -97,18 +79,12 @@ Result<std::string> CommitMounted(const std::string& mountpoint, const CommitOpt
     const ProgressLine progress(mountpoint + "/.betonfs/status");
     written = WriteAt(fd.get(), AsBytes(FormatCommitRequest(options)), 0, control);
   }
-  std::string text = ReadAll(control);
-  const auto document = nlohmann::json::parse(text, nullptr, false);
-  if (document.is_object() && document.contains("error")) {
-    const auto& error = document["error"];
-    return Fail(KindNamed(error.value("kind", "io")), error.value("message", "commit failed"),
-                error.value("errno", 0));
-  }
-  RETURN_IF_ERROR(written);
-  return text;
+  auto report = ParseCommitDocument(ReadAll(control));
+  if (report) RETURN_IF_ERROR(written);
+  return report;
 }
 
-Result<std::string> CommitAnywhere(const CommitArguments& arguments) {
+Result<CommitReport> CommitAnywhere(const CommitArguments& arguments) {
   ASSIGN_OR_RETURN(CommitOptions options, ResolveCommit(arguments.line));
   std::error_code ignored;
   if (std::filesystem::is_directory(arguments.place, ignored)) {
@@ -129,16 +105,12 @@ Result<std::string> CommitAnywhere(const CommitArguments& arguments) {
       !text.empty()) {
     std::fprintf(stderr, "betonfs: %s\n", text.c_str());
   }
-  return report.ToJson();
+  return report;
 }
 
 int Commit(const CommitArguments& arguments) {
-  const auto text = CommitAnywhere(arguments);
-  if (!text) return ReportError(text.error());
-  const auto report = CommitReport::FromJson(*text);
-  if (!report) return ReportError(report.error());
-  std::fputs(arguments.json ? text->c_str() : report->ToText().c_str(), stdout);
-  return FinishOutput(ExitOf(*report));
+  const auto report = CommitAnywhere(arguments);
+  return report ? PrintReport(*report, arguments.json) : ReportError(report.error());
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "fs/detached.h"
+#include "fs/sandbox.h"
 #include "fs/staging_mount.h"
 #include "tools/commands.h"
 #include "tools/exit_codes.h"
@@ -19,6 +20,7 @@ constexpr char kHelp[] = R"(
 Options of -o, separated by commas:
   commit_on_unmount  commit when it is unmounted; `betonfs umount` waits for it
   page_size=SIZE     pages of the dataset (default 8M, a power of two)
+  sandbox=on|off     give up every right but to the directory of OUT.beton (default on)
   allow_other        let other users in; the default is you alone
   auto_unmount       unmount when the daemon dies
   nonempty           mount over a directory that is not empty
@@ -39,21 +41,34 @@ struct StageCommandLine {
   CommitCommandLine commit;
 };
 
+Status TakeOption(const NamedOption& option, CommonMountOptions& common,
+                  StagingMountOptions& mount) {
+  ASSIGN_OR_RETURN(const bool taken, TakeCommonOption(option, common));
+  if (taken) return {};
+  if (option.name == "commit_on_unmount") {
+    mount.commit_on_unmount = true;
+  } else if (option.name == "page_size") {
+    ASSIGN_OR_RETURN(const uint64_t size, SizeOf(option, kMaxPageSizeBytes));
+    mount.stage.page_size_bytes = static_cast<uint32_t>(size);
+  } else if (option.name == "sandbox") {
+    ASSIGN_OR_RETURN(const std::string value, ValueOf(option));
+    if (value != "on" && value != "off") {
+      return Fail(ErrorKind::kInvalidArgument,
+                  "mount option sandbox=" + value + ": expected on or off");
+    }
+    mount.sandbox = value == "on";
+  } else {
+    return UnknownOption(option);
+  }
+  return {};
+}
+
 Result<StagingMountOptions> Resolve(const StageCommandLine& line) {
   StagingMountOptions options;
   CommonMountOptions common;
   for (const std::string& text : line.option_texts) {
     for (const NamedOption& option : SplitMountOptions(text)) {
-      ASSIGN_OR_RETURN(const bool taken, TakeCommonOption(option, common));
-      if (taken) continue;
-      if (option.name == "commit_on_unmount") {
-        options.commit_on_unmount = true;
-      } else if (option.name == "page_size") {
-        ASSIGN_OR_RETURN(const uint64_t size, SizeOf(option, kMaxPageSizeBytes));
-        options.stage.page_size_bytes = static_cast<uint32_t>(size);
-      } else {
-        return UnknownOption(option);
-      }
+      RETURN_IF_ERROR(TakeOption(option, common, options));
     }
   }
   ASSIGN_OR_RETURN(options.commit, ResolveCommit(line.commit));
@@ -79,6 +94,7 @@ Result<StagingMountOptions> Resolve(const StageCommandLine& line) {
 }
 
 int Stage(const StageCommandLine& line) {
+  CloseInheritedDescriptors();
   const auto options = Resolve(line);
   if (!options) return ReportError(options.error());
   const auto serve = [&](StartAnnouncer& announcer) { return ServeStaging(*options, announcer); };

@@ -1,6 +1,11 @@
 #include "tools/stage_options.h"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cstdio>
+
+#include "tools/commands.h"
+#include "tools/exit_codes.h"
 
 namespace betonfs {
 
@@ -40,6 +45,14 @@ Result<CommitOptions> ResolveCommit(const CommitCommandLine& line) {
   if (line.has_seed) options.shuffle_seed = line.seed;
   options.dry_run = line.dry_run;
   return options;
+}
+
+int PrintReport(const CommitReport& report, bool json) {
+  std::fputs(json ? report.ToJson().c_str() : report.ToText().c_str(), stdout);
+  const bool left_out = !report.skipped.empty() ||
+                        std::any_of(report.links.begin(), report.links.end(),
+                                    [](const PlannedLink& link) { return !link.followed; });
+  return FinishOutput(left_out ? kExitSkipped : kExitOk);
 }
 
 }  // namespace betonfs

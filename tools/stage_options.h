@@ -32,4 +32,8 @@ void AddCommitOptions(CLI::App& command, CommitCommandLine& line);
 // Error kInvalidArgument: --label that means nothing.
 Result<CommitOptions> ResolveCommit(const CommitCommandLine& line);
 
+// Prints the report on stdout, for people or as JSON.  Returns the exit status it calls for:
+// kExitSkipped if something was left out.
+int PrintReport(const CommitReport& report, bool json);
+
 }  // namespace betonfs

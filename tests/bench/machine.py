@@ -15,6 +15,7 @@ class Tools:
     def __init__(self, build: Path, lock: str | None):
         self.reader = str(build / "bench_reader")
         self.betonfs = str(build / "betonfs")
+        self.null_fuse = str(build / "null_fuse")
         self.synthetic = build / "betonfs_make_synthetic"
         self.lock_path = lock
 

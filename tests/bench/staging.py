@@ -1,161 +1,140 @@
-#!/usr/bin/env python3
-"""How fast `cp -r` fills a staging mount, commit included, beside a local file system with sync and
-beside a FUSE daemon that accepts and forgets.
-
-    tests/bench/staging.py --betonfs build/bench/bin/betonfs --null build/bench/bin/null_fuse \
-        --work DIR [--rounds 5] [--small 50000] [--large 8000]
-
-Each round copies every corpus once to every target, in turn, so that noise falls on all alike.
-Printed: the median and the spread in seconds, and the ratios.
-"""
-
-import argparse
+"""`cp -r` into a staging mount, commit included, beside a local file system with sync and beside a
+FUSE daemon that accepts and forgets (null_fuse: the floor that round trips set)."""
 import contextlib
 import json
 import os
-import pathlib
-import random
 import shutil
 import statistics
 import subprocess
 import time
+from pathlib import Path
+
+from corpora import Corpus
+from machine import Tools, warm
+
+COPIERS = 4
 
 
-def make_corpus(root, count, size, seed):
-    """`count` files of about `size` bytes in 100 directories; kept if it is there."""
-    if root.exists():
-        return
-    rng = random.Random(seed)
-    for number in range(count):
-        directory = root / f"{number % 100:02}"
-        directory.mkdir(parents=True, exist_ok=True)
-        spread = rng.randrange(size // 2, size + size // 2)
-        (directory / f"{number:06}.bin").write_bytes(rng.randbytes(spread))
+def measure(tools: Tools, corpus: Corpus, rounds: int) -> list[dict]:
+    """One row per target and part; the targets take turns in every round."""
+    seconds: dict[str, list[float]] = {}
+    requests = {}
+    for _ in range(rounds):
+        with tools.lock():
+            for copiers in (1, COPIERS):
+                for target, run in TARGETS.items():
+                    _warm_all(corpus.source)
+                    parts = run(tools, corpus, copiers)
+                    requests = parts.pop("requests", requests)
+                    for part, value in parts.items():
+                        seconds.setdefault(f"{target}, {copiers} cp: {part}", []).append(value)
+    measured = {f"{what}, s": values for what, values in seconds.items()} | _ratios(seconds)
+    rows = [{"corpus": corpus.name, "what": what, "median": statistics.median(values),
+             "spread": [min(values), max(values)]} for what, values in measured.items()]
+    per_file = {op: round(count / len(corpus.sizes), 3) for op, count in requests.items() if count}
+    return rows + [{"corpus": corpus.name, "what": "requests per file", "spread": per_file}]
 
 
-def warm(root):
-    for directory, _, names in os.walk(root):
-        for name in names:
-            with open(os.path.join(directory, name), "rb") as file:
-                while file.read(1 << 20):
-                    pass
+def _ratios(seconds: dict[str, list[float]]) -> dict[str, list[float]]:
+    """Within each round, which has seen the same noise."""
+    def divide(above: str, below: str) -> list[float]:
+        return [a / b for a, b in zip(seconds[above], seconds[below])]
+
+    return {
+        "copy / null (S: at most 1.25)": divide("staging, 1 cp: copy", "null, 1 cp: copy"),
+        "local+sync / copy+commit (L: at least 0.8)":
+            divide("local, 1 cp: total", "staging, 1 cp: total"),
+        "local / copy, neither synced": divide("local, 1 cp: copy", "staging, 1 cp: copy"),
+        f"one cp / {COPIERS}, staging (at least 2)":
+            divide("staging, 1 cp: copy", f"staging, {COPIERS} cp: copy"),
+        f"one cp / {COPIERS}, null": divide("null, 1 cp: copy", f"null, {COPIERS} cp: copy"),
+        f"one cp / {COPIERS}, local": divide("local, 1 cp: copy", f"local, {COPIERS} cp: copy"),
+    }
 
 
-def copy(source, target, copiers=1):
+def _to_local(_: Tools, corpus: Corpus, copiers: int) -> dict:
+    with _scratch(corpus, "local") as target:
+        copying = _timed(lambda: _copy(corpus.source, target, copiers))
+        syncing = _timed(lambda: subprocess.run(["sync", "-f", target], check=True))
+        return {"copy": copying, "sync": syncing, "total": copying + syncing}
+
+
+def _to_staging(tools: Tools, corpus: Corpus, copiers: int) -> dict:
+    """`write-back` is fsync of all of it: what is left for commit is its own work."""
+    with _scratch(corpus, "staging") as directory, _staged(tools, directory) as point:
+        copying = _timed(lambda: _copy(corpus.source, point, copiers))
+        status = json.loads((point / ".betonfs" / "status").read_text())
+        syncing = _timed(lambda: _fsync(point))
+        committing = _timed(lambda: subprocess.run(
+            [tools.betonfs, "commit", "--as", "bytes", point], check=True,
+            stdout=subprocess.DEVNULL))
+        return {"copy": copying, "write-back": syncing, "commit": committing,
+                "total": copying + syncing + committing, "requests": status["requests"]}
+
+
+def _to_null(tools: Tools, corpus: Corpus, copiers: int) -> dict:
+    with _scratch(corpus, "null") as point:
+        daemon = subprocess.Popen([tools.null_fuse, point])
+        try:
+            while not os.path.ismount(point):
+                time.sleep(0.01)
+            return {"copy": _timed(lambda: _copy(corpus.source, point, copiers))}
+        finally:
+            subprocess.run(["fusermount3", "-u", point], check=True)
+            daemon.wait()
+
+
+TARGETS = {"local": _to_local, "staging": _to_staging, "null": _to_null}
+
+
+def _copy(source: Path, target: Path, copiers: int) -> None:
     """`cp -r` of the whole, or of its directories shared out among several cp."""
-    if copiers == 1:
-        subprocess.run(["cp", "-r", source, target / "copy"], check=True)
-        return
-    (target / "copy").mkdir()
     directories = sorted(source.iterdir())
-    jobs = [
-        subprocess.Popen(["cp", "-r", *directories[number::copiers], target / "copy"])
-        for number in range(copiers)
-    ]
-    assert all(job.wait() == 0 for job in jobs)
+    (target / "copy").mkdir()
+    jobs = [subprocess.Popen(["cp", "-r", *directories[number::copiers], target / "copy"])
+            for number in range(copiers)]
+    if any(job.wait() != 0 for job in jobs):
+        raise RuntimeError("cp failed")
 
 
-def timed(action):
+def _fsync(directory: Path) -> None:
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
+def _staged(tools: Tools, directory: Path):
+    point = directory / "mnt"
+    point.mkdir()
+    subprocess.run([tools.betonfs, "stage", directory / "out.beton", point], check=True)
+    try:
+        yield point
+    finally:
+        subprocess.run([tools.betonfs, "umount", point], check=True)
+
+
+def _warm_all(source: Path) -> None:
+    for directory, _, names in os.walk(source):
+        for name in names:
+            warm(Path(directory) / name)
+
+
+def _timed(action) -> float:
     begin = time.monotonic()
     action()
     return time.monotonic() - begin
 
 
 @contextlib.contextmanager
-def scratch(work, name):
-    path = work / name
+def _scratch(corpus: Corpus, name: str):
+    path = corpus.dir / name
     shutil.rmtree(path, ignore_errors=True)
     path.mkdir(parents=True)
     try:
         yield path
     finally:
         shutil.rmtree(path, ignore_errors=True)
-
-
-def to_local(source, options, copiers):
-    with scratch(options.work, "local") as target:
-
-        def action():
-            copy(source, target, copiers)
-            subprocess.run(["sync", "-f", target], check=True)
-
-        return {"total": timed(action)}
-
-
-def to_staging(source, options, copiers):
-    with scratch(options.work, "staging") as directory:
-        point = directory / "mnt"
-        point.mkdir()
-        subprocess.run([options.betonfs, "stage", directory / "out.beton", point], check=True)
-        try:
-            copying = timed(lambda: copy(source, point, copiers))
-            committing = timed(
-                lambda: subprocess.run(
-                    [options.betonfs, "commit", "--as", "bytes", point],
-                    check=True,
-                    stdout=subprocess.DEVNULL,
-                )
-            )
-        finally:
-            subprocess.run([options.betonfs, "umount", point], check=True)
-        return {"copy": copying, "commit": committing, "total": copying + committing}
-
-
-def to_null(source, options, copiers):
-    with scratch(options.work, "null") as point:
-        daemon = subprocess.Popen([options.null, point])
-        try:
-            while not os.path.ismount(point):
-                time.sleep(0.01)
-            return {"total": timed(lambda: copy(source, point, copiers))}
-        finally:
-            subprocess.run(["fusermount3", "-u", point], check=True)
-            daemon.wait()
-
-
-TARGETS = {"local+sync": to_local, "staging": to_staging, "null": to_null}
-
-
-def measure(name, source, options, copiers, results):
-    for target, run in TARGETS.items():
-        warm(source)
-        for part, seconds in run(source, options, copiers).items():
-            results.setdefault(f"{name} {target} {part}", []).append(seconds)
-
-
-def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--betonfs", required=True)
-    parser.add_argument("--null", required=True)
-    parser.add_argument("--work", required=True, type=pathlib.Path)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--small", type=int, default=50_000, help="files of 12 KB")
-    parser.add_argument("--large", type=int, default=8_000, help="files of 110 KB")
-    options = parser.parse_args()
-    small = options.work / f"S{options.small}"
-    large = options.work / f"L{options.large}"
-    make_corpus(small, options.small, 12_000, 1)
-    make_corpus(large, options.large, 110_000, 2)
-    results = {}
-    for _ in range(options.rounds):
-        measure("S", small, options, 1, results)
-        measure("S x4", small, options, 4, results)
-        measure("L", large, options, 1, results)
-    median = {name: statistics.median(values) for name, values in results.items()}
-    for name, values in results.items():
-        print(f"{name:24} {median[name]:8.2f} s   {min(values):.2f} to {max(values):.2f}")
-    ratios = {
-        "S staging / null (at most 1.25)": median["S staging copy"] / median["S null total"],
-        "S staging and commit / null": median["S staging total"] / median["S null total"],
-        "S local+sync / staging": median["S local+sync total"] / median["S staging total"],
-        "L local+sync / staging (at least 0.8)": median["L local+sync total"]
-        / median["L staging total"],
-        "S one copier / four (at least 2)": median["S staging copy"] / median["S x4 staging copy"],
-    }
-    for name, ratio in ratios.items():
-        print(f"{name:40} {ratio:.2f}")
-    print(json.dumps({"seconds": results, "ratios": ratios}))
-
-
-if __name__ == "__main__":
-    main()
+        os.sync()  # of the removal, which the next target must not pay for

@@ -11,6 +11,15 @@ import tempfile
 from support.mounts import betonfs, is_mounted, run, wait_until
 
 
+def is_gone(pid):
+    """Whether a process has ended; nobody may have asked how yet."""
+    try:
+        stat = pathlib.Path(f"/proc/{pid}/stat").read_text("ascii", errors="replace")
+    except OSError:
+        return True
+    return stat.rsplit(")", 1)[1].split()[0] in "ZX"
+
+
 class Staging:
     """One work area, mounted or not.  `point` is the mountpoint, `beton` the dataset to be."""
 
@@ -36,14 +45,21 @@ class Staging:
         """The daemon dies as it stands, and the dead mount is cleared away."""
         pid = self.pid()
         os.kill(pid, signal.SIGKILL)
-        wait_until(lambda: not os.path.exists(f"/proc/{pid}"), f"daemon {pid} is gone")
+        wait_until(lambda: is_gone(pid), f"daemon {pid} is gone")
         self.clear()
 
     def clear(self):
+        """No mount and no daemon is left, whatever state they were in."""
+        try:
+            pid = self.pid()
+        except OSError:
+            pid = None
         if is_mounted(self.point):
             run("fusermount3", "-uz", self.point, check=False)
         if is_mounted(self.point):
             run("umount", "-l", self.point, check=False)
+        if pid:
+            wait_until(lambda: is_gone(pid), f"daemon {pid} has ended")
 
     def commit(self, *arguments, check=True):
         """Exit status 8 means that names were left out, and which is in the report."""
