@@ -10,6 +10,7 @@
 #include <memory>
 #include <utility>
 
+#include "core/check.h"
 #include "core/dataset.h"
 #include "core/escape_name.h"
 #include "core/structure_writer.h"
@@ -21,11 +22,16 @@ namespace {
 constexpr uint64_t kCopyStepBytes = 64u << 20;  // between two looks at the cancel flag
 constexpr uint64_t kBufferSizeBytes = 1u << 20;
 
+// Bytes that go to the output as they are.
+struct Run {
+  Extent from;                 // in the input
+  uint64_t target_offset = 0;  // in the output
+};
+
 struct Input {
   std::unique_ptr<Dataset> dataset;
   uint64_t first_sample = 0;  // in the output
-  Extent payloads;            // from the first payload to the end of the last
-  uint64_t moved_by = 0;      // payloads, modulo 2^64; a multiple of the input's page size
+  std::vector<Run> runs;      // one, unless samples had to be moved within their pages
 };
 
 Result<std::vector<Input>> OpenAll(const std::vector<std::string>& paths) {
@@ -46,6 +52,67 @@ Result<std::vector<Input>> OpenAll(const std::vector<std::string>& paths) {
   }
   return inputs;
 }
+
+// Nothing damaged is carried on: the output's checksums would vouch for structures that were wrong.
+Status VerifyInput(const Dataset& dataset, const ConcatOptions& options) {
+  CheckOptions check{.num_threads = options.num_threads, .cancel = options.cancel};
+  check.progress = [&](uint64_t, uint64_t size_bytes) {
+    if (options.on_progress) options.on_progress(size_bytes);
+  };
+  ASSIGN_OR_RETURN(const CheckReport report, Check(dataset, check));
+  const auto damage =
+      std::find_if(report.findings.begin(), report.findings.end(),
+                   [](const Finding& finding) { return finding.severity == Severity::kDamage; });
+  if (damage == report.findings.end()) return {};
+  return Fail(ErrorKind::kCorrupt,
+              Cat(damage->message, " (", report.num_damages, " in all: see betonfs check)"));
+}
+
+// Where the samples of one input go: as they lie, from a page boundary on, which keeps every page
+// whole as long as powers of two nest.  What does not nest is a sample larger than the pages of its
+// input: it spans several, and may lie across a boundary of the larger pages of the output though
+// it fits one of them.  From there on the samples move up.
+class Placement {
+ public:
+  // `pages_end`: where the output is free from.
+  Placement(uint64_t pages_end, uint32_t input_page_size, uint32_t page_size)
+      : end_(pages_end), input_page_size_(input_page_size), page_size_(page_size) {}
+
+  // Takes samples in the order of their offsets.  Returns by how much this one moves, modulo 2^64.
+  uint64_t Place(Extent sample) {
+    const uint64_t aligned = AlignUp(end_, page_size_);
+    if (runs_.empty()) {
+      Begin(sample, aligned + (sample.offset - AlignDown(sample.offset, input_page_size_)));
+    }
+    if (!Fits({sample.offset + moved_by_, sample.size})) Begin(sample, aligned);
+    Run& run = runs_.back();
+    run.from.size = sample.offset + sample.size - run.from.offset;
+    end_ = run.target_offset + run.from.size;
+    return moved_by_;
+  }
+
+  uint64_t end() const { return end_; }
+  std::vector<Run> TakeRuns() { return std::move(runs_); }
+
+ private:
+  void Begin(Extent sample, uint64_t target) {
+    runs_.push_back({{sample.offset, 0}, target});
+    moved_by_ = target - sample.offset;
+  }
+
+  // On one page, or, where no page is large enough, from the start of one.
+  bool Fits(Extent target) const {
+    if (target.size > page_size_) return target.offset % page_size_ == 0;
+    return target.size == 0 ||
+           target.offset / page_size_ == (target.offset + target.size - 1) / page_size_;
+  }
+
+  uint64_t end_;
+  const uint32_t input_page_size_;
+  const uint32_t page_size_;
+  uint64_t moved_by_ = 0;
+  std::vector<Run> runs_;
+};
 
 // The merged rows and table, and where every input's pages go.
 class RowMerger {
@@ -76,21 +143,38 @@ class RowMerger {
     if (schema_.num_payloads() == 0 || input.dataset->num_samples() == 0) return {};
     const std::span<RawTableRow> table(&table_[input.first_sample * schema_.num_payloads()],
                                        input.dataset->num_samples() * schema_.num_payloads());
+    Placement placement(pages_end_, input.dataset->page_size_bytes(), page_size_);
+    uint64_t previous_end = input.dataset->pages().offset;
+    for (size_t i = 0; i < table.size(); i += schema_.num_payloads()) {
+      const auto sample = table.subspan(i, schema_.num_payloads());
+      ASSIGN_OR_RETURN(const Extent extent, ExtentOf(sample, previous_end, input));
+      previous_end = extent.offset + extent.size;
+      const uint64_t moved_by = placement.Place(extent);
+      for (RawTableRow& row : sample) row.payload_offset = row.payload_offset + moved_by;
+    }
+    pages_end_ = placement.end();
+    input.runs = placement.TakeRuns();
+    PointRowsTo(input, table);
+    return {};
+  }
+
+  // All payloads of a sample.  One of size 0 keeps the byte it burned.
+  // Error kCorrupt: it begins before `previous_end`, which no file of ours does.
+  Result<Extent> ExtentOf(std::span<const RawTableRow> sample, uint64_t previous_end,
+                          const Input& input) const {
+    const Extent pages = input.dataset->pages();
     uint64_t first = ~uint64_t{0}, end = 0;
-    for (const RawTableRow& row : table) {
+    for (const RawTableRow& row : sample) {
       first = std::min<uint64_t>(first, row.payload_offset);
-      // A payload of size 0 keeps the byte it burned.
       end = std::max<uint64_t>(end,
                                row.payload_offset + std::max<uint64_t>(row.payload_size_bytes, 1));
     }
-    end = std::min(end, input.dataset->pages().offset + input.dataset->pages().size);
-    input.payloads = {first, end - first};
-    const uint64_t first_page = AlignDown(first, input.dataset->page_size_bytes());
-    input.moved_by = AlignUp(pages_end_, page_size_) - first_page;
-    pages_end_ = end + input.moved_by;
-    for (RawTableRow& row : table) row.payload_offset = row.payload_offset + input.moved_by;
-    PointRowsTo(input, table);
-    return {};
+    end = std::min(end, pages.offset + pages.size);
+    if (first >= previous_end && end >= first) return Extent{first, end - first};
+    return Fail(
+        ErrorKind::kCorrupt,
+        Cat(input.dataset->path(), ": sample ", sample[0].sample - input.first_sample,
+            " starts at ", first, ", before the end of the one before it at ", previous_end));
   }
 
   // Rows as they are; the table as the input has it, by sample and payload.
@@ -249,24 +333,29 @@ class PageCopier {
       : fd_(fd), path_(path), options_(options) {}
 
   Status Copy(const Input& input) {
-    uint64_t done = 0;
-    while (done < input.payloads.size) {
+    for (const Run& run : input.runs) RETURN_IF_ERROR(CopyRun(*input.dataset, run));
+    return {};
+  }
+
+ private:
+  Status CopyRun(const Dataset& from, const Run& run) {
+    for (uint64_t done = 0; done < run.from.size;) {
       if (options_.cancel != nullptr && *options_.cancel) {
         return Fail(ErrorKind::kCancelled, path_ + ": interrupted, nothing written");
       }
-      const uint64_t size = std::min(kCopyStepBytes, input.payloads.size - done);
-      ASSIGN_OR_RETURN(const uint64_t copied, CopySome(input, done, size));
+      const uint64_t size = std::min(kCopyStepBytes, run.from.size - done);
+      ASSIGN_OR_RETURN(const uint64_t copied,
+                       CopySome(from, run.from.offset + done, run.target_offset + done, size));
       if (options_.on_progress) options_.on_progress(copied);
       done += copied;
     }
     return {};
   }
 
- private:
-  Result<uint64_t> CopySome(const Input& input, uint64_t done, uint64_t size) {
-    const Dataset& from = *input.dataset;
-    auto source = static_cast<off_t>(input.payloads.offset + done);
-    auto target = static_cast<off_t>(input.payloads.offset + input.moved_by + done);
+  Result<uint64_t> CopySome(const Dataset& from, uint64_t from_offset, uint64_t target_offset,
+                            uint64_t size) {
+    auto source = static_cast<off_t>(from_offset);
+    auto target = static_cast<off_t>(target_offset);
     if (in_kernel_) {
       const ssize_t copied = copy_file_range(from.file().fd(), &source, fd_, &target, size, 0);
       if (copied > 0) return static_cast<uint64_t>(copied);
@@ -276,8 +365,8 @@ class PageCopier {
       in_kernel_ = false;  // across file systems, or one that cannot
     }
     buffer_.resize(std::min(size, kBufferSizeBytes));
-    RETURN_IF_ERROR(ReadAt(from.file().fd(), buffer_, input.payloads.offset + done, from.path()));
-    RETURN_IF_ERROR(WriteAt(fd_, buffer_, input.payloads.offset + input.moved_by + done, path_));
+    RETURN_IF_ERROR(ReadAt(from.file().fd(), buffer_, from_offset, from.path()));
+    RETURN_IF_ERROR(WriteAt(fd_, buffer_, target_offset, path_));
     return buffer_.size();
   }
 
@@ -327,6 +416,9 @@ Result<ConcatReport> Concat(const std::vector<std::string>& paths, const std::st
   ConcatReport report;
   for (const Input& input : inputs) {
     report.page_size_bytes = std::max(report.page_size_bytes, input.dataset->page_size_bytes());
+  }
+  for (const Input& input : inputs) {
+    if (options.verify) RETURN_IF_ERROR(VerifyInput(*input.dataset, options));
   }
   RowMerger merger(inputs, report.page_size_bytes);
   RETURN_IF_ERROR(merger.Run());

@@ -15,8 +15,10 @@ namespace betonfs {
 
 struct ConcatOptions {
   ReplacementFile::Existing existing = ReplacementFile::Existing::kRefuse;
+  bool verify = true;        // every input whole, contents too, before anything is written
+  unsigned num_threads = 0;  // that verify; 0: one per processor
   const std::atomic<bool>* cancel = nullptr;
-  // How much more has been copied.
+  // How much more has been verified or copied; while verifying from several threads.
   std::function<void(uint64_t payload_bytes)> on_progress = nullptr;
 };
 
@@ -30,13 +32,15 @@ struct ConcatReport {
 // The samples of `inputs` in their order, one file after another, in one tree: directories of the
 // same path are one (attributes of the first), files of the same path are refused.
 //
-// The page size is the largest among the inputs; powers of two nest, so no payload moves within its
-// page.  Pages go from file to file in the kernel (copy_file_range) where it can: no payload byte
-// is looked at, and none is verified.  Memory: as WriteDataset, without buffers.
+// The page size is the largest among the inputs; powers of two nest, so that pages are copied
+// whole, from file to file in the kernel (copy_file_range) where it can.  Only a sample that was
+// larger than the pages of its input may have to start a new page, and what follows it moves along.
+// Verifying reads every input once (see Check); an input that is changed meanwhile is not noticed.
+// Memory: as WriteDataset, without buffers.
 // Errors: those of Dataset::Open and ReplacementFile
 //         kUnsupported      an input without stored names (written by FFCV), or a damaged index
 //         kInvalidArgument  schemas that differ, a name in two inputs; both files are named
-//         kCorrupt          a row or name of an input
+//         kCorrupt          an input is damaged: the first damage, and how many there are
 Result<ConcatReport> Concat(const std::vector<std::string>& inputs, const std::string& target,
                             const ConcatOptions& options);
 

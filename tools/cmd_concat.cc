@@ -18,6 +18,7 @@ namespace {
 struct Arguments {
   std::vector<std::string> files;  // the last is the output
   bool force = false;
+  bool no_verify = false;
 };
 
 uint64_t TotalBytes(const std::vector<std::string>& paths) {
@@ -37,10 +38,11 @@ int ConcatCommand(const Arguments& arguments) {
   const Interrupt interrupt;
   ConcatOptions options;
   options.cancel = &Interrupt::flag();
+  options.verify = !arguments.no_verify;
   if (arguments.force) options.existing = ReplacementFile::Existing::kReplace;
   Result<ConcatReport> report = Fail(ErrorKind::kCancelled, "");
   {
-    Progress progress("concat", inputs.size(), TotalBytes(inputs));
+    Progress progress("concat", inputs.size(), TotalBytes(inputs) * (options.verify ? 2 : 1));
     options.on_progress = [&](uint64_t payload_bytes) { progress.Add(0, payload_bytes); };
     report = Concat(inputs, target, options);
   }
@@ -64,9 +66,12 @@ void AddConcat(CLI::App& app, int& exit_code) {
       ->required()
       ->expected(2, 1 << 20);
   command->add_flag("-f,--force", arguments->force, "Replace the output if it exists");
+  command->add_flag("--no-verify", arguments->no_verify,
+                    "Copy without reading every byte of the inputs first");
   command->footer(
       "All inputs have the same fields and their stored names are merged into one tree; a path\n"
-      "that is in two of them is an error that names both.  Pages are copied as they are.");
+      "that is in two of them is an error that names both.  Pages are copied as they are.\n"
+      "An input with any damage is refused, since the output's checksums would vouch for it.");
   command->callback([arguments, &exit_code] { exit_code = ConcatCommand(*arguments); });
 }
 

@@ -5,7 +5,9 @@
 
 #include <filesystem>
 
+#include "core/check.h"
 #include "core/dataset.h"
+#include "core/ffcv_check.h"
 #include "core/pack.h"
 #include "tests/support/beton_builder.h"
 #include "tests/support/temp_dir.h"
@@ -134,6 +136,53 @@ TEST_F(ConcatTest, EveryKindOfCellPointsToItsPayload) {
       EXPECT_EQ(payload->width, expected->width);
     }
   }
+}
+
+// In pages of 4096 the large one spans two or three; in those of the other file it fits one, and
+// may not lie across two.
+TEST_F(ConcatTest, ASampleThatSpannedPagesIsOnOneOfTheLargerPages) {
+  const PackOptions small{.page_size_bytes = 4096}, large{.page_size_bytes = 16384};
+  const auto a = PackFiles("a",
+                           {{"1", std::string(3000, '1')},
+                            {"2", std::string(9000, '2')},
+                            {"3", std::string(9000, '3')},
+                            {"4", std::string(4096, '4')},
+                            {"5", ""},
+                            {"6", std::string(20000, '6')}},
+                           small);
+  const auto b = PackFiles("b", {{"7", "seven"}}, large);
+  EXPECT_EQ(ConcatOrDie({a, b}).page_size_bytes, 16384u);
+  const Field& data = dataset_->schema().fields()[0];
+  for (uint64_t i = 0; i < dataset_->num_samples(); ++i) {
+    const Payload payload = *dataset_->PayloadOf(SampleIndex{i}, data);
+    if (payload.bytes.empty()) continue;
+    if (payload.bytes.size() > 16384) {
+      EXPECT_EQ(payload.offset % 16384, 0u) << i;
+    } else {
+      EXPECT_EQ(payload.offset / 16384, (payload.offset + payload.bytes.size() - 1) / 16384) << i;
+    }
+  }
+  for (const char digit : {'2', '3', '6'}) {
+    EXPECT_EQ(ContentsOf({digit}).find_first_not_of(digit), std::string::npos);
+  }
+  EXPECT_EQ(ContentsOf("5"), "");
+  EXPECT_EQ(Check(*dataset_, {.num_threads = 1})->num_findings, 0u);
+  EXPECT_EQ(CheckForFfcv(*dataset_, {.num_threads = 1})->num_findings, 1u) << "of 6 alone";
+}
+
+TEST_F(ConcatTest, ADamagedInputIsRefusedUnlessItIsTrusted) {
+  const auto a = PackFiles("a", {{"x/good", "good"}, {"x/bad", "spoilt"}});
+  std::string bytes = test::ReadFile(a);
+  bytes[bytes.find("spoilt")] = 'X';
+  const auto damaged = dir_.Write("damaged", bytes);
+  const auto report = Concat({damaged}, out_, {});
+  ASSERT_FALSE(report);
+  EXPECT_EQ(report.error().kind, ErrorKind::kCorrupt);
+  EXPECT_THAT(report.error().message, AllOf(HasSubstr(damaged), HasSubstr("x/bad")));
+  EXPECT_FALSE(fs::exists(out_));
+  ASSERT_TRUE(Concat({damaged}, out_, {.verify = false}));
+  EXPECT_EQ(Check(**Dataset::Open(out_), {.num_threads = 1})->num_damages, 1u)
+      << "its checksum went with it, so that the damage is still found";
 }
 
 TEST_F(ConcatTest, CancellingLeavesNothing) {
