@@ -6,12 +6,14 @@
 #include <cstring>
 #include <map>
 #include <numeric>
+#include <type_traits>
 
 #include "core/escape_name.h"
 #include "core/file.h"
 #include "core/import_plan.h"
 #include "core/png_image.h"
 #include "core/raw_image.h"
+#include "core/shuffle.h"
 #include "core/text.h"
 
 namespace betonfs {
@@ -214,6 +216,27 @@ std::string Describe(const Field& field) {
 
 }  // namespace
 
+void ShufflePlan(ImportPlan& plan, uint64_t seed) {
+  std::vector<uint32_t> order(plan.names.size());
+  std::iota(order.begin(), order.end(), uint32_t{0});
+  Shuffle(order, seed);
+  const auto permute = [&order](auto& values) {
+    if (values.empty()) return;
+    std::remove_reference_t<decltype(values)> moved;
+    moved.reserve(values.size());
+    for (const uint32_t i : order) moved.push_back(std::move(values[i]));
+    values = std::move(moved);
+  };
+  permute(plan.names);
+  permute(plan.attributes);
+  for (ImportColumn& column : plan.columns) {
+    permute(column.integers);
+    permute(column.reals);
+    permute(column.payloads);
+    permute(column.images);
+  }
+}
+
 Status InspectImages(const ImportPlan& plan, ImportColumn& column) {
   OriginReader origins(plan);
   FileInspector inspector;
@@ -250,6 +273,7 @@ Result<ImportReport> Import(const std::vector<std::string>& sources, const std::
     fields.push_back(column.field);
   }
   ASSIGN_OR_RETURN(Schema schema, Schema::Make(std::move(fields)));
+  if (options.shuffle_seed) ShufflePlan(plan, *options.shuffle_seed);
   ImportSource source(plan, std::move(schema));
   if (options.on_planned) {
     const auto sizes = source.payload_sizes();
@@ -261,6 +285,9 @@ Result<ImportReport> Import(const std::vector<std::string>& sources, const std::
   report.num_samples = source.num_samples();
   for (const Field& field : source.schema().fields()) report.fields.push_back(Describe(field));
   report.classes = plan.classes;
+  for (const SampleIndex sample : report.written.oversize_samples) {
+    report.oversize_names.push_back(plan.names[Number(sample)]);
+  }
   return report;
 }
 

@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "core/escape_name.h"
 #include "core/file.h"
@@ -18,26 +19,23 @@ using Json = nlohmann::ordered_json;
 constexpr char kFileName[] = "file_name";
 constexpr char kLabel[] = "label";
 
-// A number if all of the text is one; text otherwise.
-Json ValueOf(const std::string& text) {
+// More levels than any record has; nlohmann's dump() goes one call deeper for each.
+constexpr size_t kMaxJsonDepth = 256;
+
+template <class Number>
+std::optional<Number> NumberIn(const std::string& text) {
+  Number number{};
   const char* end = text.data() + text.size();
-  int64_t integer = 0;
-  if (const auto [rest, e] = std::from_chars(text.data(), end, integer);
-      e == std::errc() && rest == end) {
-    return integer;
-  }
-  double real = 0;
-  if (const auto [rest, e] = std::from_chars(text.data(), end, real);
-      e == std::errc() && rest == end) {
-    return real;
-  }
-  return text;
+  const auto [rest, error] = std::from_chars(text.data(), end, number);
+  if (error != std::errc() || rest != end) return std::nullopt;
+  return number;
 }
 
 // One record of RFC 4180: quotes may hold commas, line ends and doubled quotes.
-bool ReadCsvRecord(std::istream& in, std::vector<std::string>& fields) {
+enum class CsvEnd { kRecord, kFile, kOpenQuote };
+CsvEnd ReadCsvRecord(std::istream& in, std::vector<std::string>& fields) {
   fields.clear();
-  if (in.peek() == std::istream::traits_type::eof()) return false;
+  if (in.peek() == std::istream::traits_type::eof()) return CsvEnd::kFile;
   std::string field;
   bool quoted = false;
   for (int c = in.get(); c != std::istream::traits_type::eof(); c = in.get()) {
@@ -55,27 +53,76 @@ bool ReadCsvRecord(std::istream& in, std::vector<std::string>& fields) {
     }
   }
   fields.push_back(std::move(field));
-  return true;
+  return quoted ? CsvEnd::kOpenQuote : CsvEnd::kRecord;
+}
+
+// Spreadsheets put one in front.
+void SkipByteOrderMark(std::istream& in) {
+  for (const int expected : {0xef, 0xbb, 0xbf}) {
+    if (in.peek() != expected) return;
+    in.get();
+  }
+}
+
+// A column of numbers becomes numbers if all of it are; one of texts stays as it is written.
+void TypeColumn(const std::string& name, std::vector<Json>& records) {
+  std::vector<Json> integers, reals;
+  for (const Json& record : records) {
+    const auto& text = record[name].get_ref<const std::string&>();
+    if (const auto integer = NumberIn<int64_t>(text)) integers.emplace_back(*integer);
+    if (const auto real = NumberIn<double>(text)) reals.emplace_back(*real);
+  }
+  const auto& values = integers.size() == records.size() ? integers : reals;
+  if (values.size() != records.size()) return;
+  for (size_t i = 0; i < records.size(); ++i) records[i][name] = values[i];
+}
+
+Status CheckHead(const std::vector<std::string>& names, const std::string& path) {
+  for (size_t i = 0; i < names.size(); ++i) {
+    if (std::find(names.begin(), names.begin() + static_cast<ptrdiff_t>(i), names[i]) ==
+        names.begin() + static_cast<ptrdiff_t>(i)) {
+      continue;
+    }
+    return Fail(ErrorKind::kInvalidArgument,
+                Cat(path, ": column '", EscapeName(names[i]), "' is there twice"));
+  }
+  return {};
 }
 
 Result<std::vector<Json>> ReadCsv(std::istream& in, const std::string& path) {
   std::vector<std::string> names, fields;
   ReadCsvRecord(in, names);
+  RETURN_IF_ERROR(CheckHead(names, path));
   std::vector<Json> records;
-  while (ReadCsvRecord(in, fields)) {
+  for (CsvEnd end; (end = ReadCsvRecord(in, fields)) != CsvEnd::kFile;) {
     if (fields.size() == 1 && fields[0].empty()) continue;  // an empty line
+    if (end == CsvEnd::kOpenQuote) {
+      return Fail(ErrorKind::kInvalidArgument,
+                  Cat(path, ": a quote of record ", records.size() + 1, " is never closed"));
+    }
     if (fields.size() != names.size()) {
       return Fail(ErrorKind::kInvalidArgument,
                   Cat(path, ": record ", records.size() + 1, " has ", fields.size(),
                       " fields, the head has ", names.size()));
     }
     Json record = Json::object();
-    for (size_t i = 0; i < names.size(); ++i) {
-      record[names[i]] = names[i] == kFileName ? Json(fields[i]) : ValueOf(fields[i]);
-    }
+    for (size_t i = 0; i < names.size(); ++i) record[names[i]] = std::move(fields[i]);
     records.push_back(std::move(record));
   }
+  for (const std::string& name : names) {
+    if (name != kFileName) TypeColumn(name, records);
+  }
   return records;
+}
+
+// Brackets that are open at once; those in strings count too, which no sane record notices.
+size_t DepthOf(const std::string& json) {
+  size_t depth = 0, deepest = 0;
+  for (const char c : json) {
+    if (c == '[' || c == '{') deepest = std::max(deepest, ++depth);
+    if ((c == ']' || c == '}') && depth > 0) --depth;
+  }
+  return deepest;
 }
 
 Result<std::vector<Json>> ReadJsonLines(std::istream& in, const std::string& path) {
@@ -83,6 +130,10 @@ Result<std::vector<Json>> ReadJsonLines(std::istream& in, const std::string& pat
   std::string line;
   for (uint64_t number = 1; std::getline(in, line); ++number) {
     if (line.find_first_not_of(" \t\r") == line.npos) continue;
+    if (DepthOf(line) > kMaxJsonDepth) {
+      return Fail(ErrorKind::kInvalidArgument,
+                  Cat(path, ": line ", number, " is nested deeper than ", kMaxJsonDepth));
+    }
     Json record = Json::parse(line, nullptr, false);
     if (!record.is_object()) {
       return Fail(ErrorKind::kInvalidArgument, Cat(path, ": line ", number, " is no JSON object"));
@@ -142,6 +193,11 @@ class ManifestPlanner {
       const auto text = name->get<std::string>();
       const std::string file = (folder / text).string();
       ASSIGN_OR_RETURN(const FileIdentity identity, IdentityOf(file));
+      std::error_code error;
+      if (!std::filesystem::is_regular_file(file, error)) {
+        return Fail(ErrorKind::kInvalidArgument,
+                    Cat(path_, ": record ", i + 1, ": ", EscapeName(file), " is no regular file"));
+      }
       column.payloads.push_back({static_cast<uint32_t>(i), 0, identity.size_bytes});
       plan_.files.push_back(file);
       plan_.names.push_back(text);
@@ -206,6 +262,7 @@ class ManifestPlanner {
 Result<ImportPlan> PlanManifest(const std::string& path) {
   std::ifstream in(path, std::ios::binary);
   if (!in) return Fail(ErrorKind::kNotFound, path + ": cannot be opened");
+  SkipByteOrderMark(in);
   const bool is_csv = path.ends_with(".csv");
   ASSIGN_OR_RETURN(std::vector<Json> records, is_csv ? ReadCsv(in, path) : ReadJsonLines(in, path));
   return ManifestPlanner(path, std::move(records)).Run();

@@ -44,6 +44,9 @@ Result<ImportPlan> PlanShards(const std::vector<std::string>& shards);
 // The columns of a manifest; see core/import.h.
 Result<ImportPlan> PlanManifest(const std::string& path);
 
+// Brings the samples of `plan` into an order drawn from `seed`.
+void ShufflePlan(ImportPlan& plan, uint64_t seed);
+
 // Looks into every picture of `column`: its kind and its size in pixels.
 // Error kInvalidArgument: a file that is no JPEG FFCV decodes and no PNG, with its name.
 Status InspectImages(const ImportPlan& plan, ImportColumn& column);

@@ -14,10 +14,10 @@ namespace {
 
 constexpr uint64_t kMaxLabelBytes = 32;
 
-// "a/b.c/000123.seg.png" -> key "a/b.c/000123", extension "seg.png".
+// "a/b.c/000123.Seg.png" -> key "a/b.c/000123", extension "seg.png".  WebDataset lowers it too.
 struct Split {
   std::string_view key;
-  std::string_view extension;
+  std::string extension;
 };
 
 Split SplitName(std::string_view name) {
@@ -25,25 +25,32 @@ Split SplitName(std::string_view name) {
   const size_t base = slash == name.npos ? 0 : slash + 1;
   const size_t dot = name.find('.', base);
   if (dot == name.npos) return {name, ""};
-  return {name.substr(0, dot), name.substr(dot + 1)};
-}
-
-bool IsPicture(std::string_view extension) {
-  return extension == "jpg" || extension == "jpeg" || extension == "png";
-}
-
-Field FieldOf(std::string_view extension) {
-  Field field;
-  if (IsPicture(extension)) {
-    field.type = FieldType::kRgbImage;
-    field.name = "image";
-  } else if (extension == "cls") {
-    field.type = FieldType::kInt;
-    field.name = "label";
-  } else {
-    field.type = extension == "json" ? FieldType::kJson : FieldType::kBytes;
-    field.name = extension;
+  std::string extension(name.substr(dot + 1));
+  for (char& c : extension) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
   }
+  return {name.substr(0, dot), std::move(extension)};
+}
+
+// "seg.jpg" is an image called "seg", "jpg" one called "image", and so on.  Only a lone "png" is an
+// image: one with a name of its own is often a mask, whose numbers RGB would not keep.
+Field FieldOf(const std::string& extension) {
+  const size_t dot = extension.rfind('.');
+  const std::string kind = dot == extension.npos ? extension : extension.substr(dot + 1);
+  const auto named = [&](FieldType type, const char* name) {
+    Field field;
+    field.type = type;
+    field.name = dot == extension.npos ? name : extension.substr(0, dot);
+    return field;
+  };
+  if (kind == "jpg" || kind == "jpeg" || extension == "png") {
+    return named(FieldType::kRgbImage, "image");
+  }
+  if (kind == "cls") return named(FieldType::kInt, "label");
+  if (kind == "json") return named(FieldType::kJson, "json");
+  Field field;
+  field.type = FieldType::kBytes;
+  field.name = extension;
   return field;
 }
 
@@ -68,9 +75,10 @@ class ShardPlanner {
     if (plan_.columns.empty()) RETURN_IF_ERROR(MakeColumns(members));
     const TarMember* named = &members[0];
     for (const TarMember& member : members) {
-      const std::string_view extension = SplitName(member.name).extension;
-      if (IsPicture(extension)) named = &member;
-      RETURN_IF_ERROR(AddValue(member, FieldOf(extension)));
+      const Field field = FieldOf(SplitName(member.name).extension);
+      const Field& first = plan_.columns[0].field;
+      if (field.type == FieldType::kRgbImage && field.name == first.name) named = &member;
+      RETURN_IF_ERROR(AddValue(member, field));
     }
     plan_.names.push_back(named->name);
     plan_.attributes.push_back({.mode = named->mode, .mtime_s = named->mtime_s});
@@ -83,14 +91,20 @@ class ShardPlanner {
     return {};
   }
 
-  // The image first, then the label, then the rest by name.
+  // Images first, then labels, then the rest, each by name.
   Status MakeColumns(std::span<const TarMember> members) {
     for (const TarMember& member : members) {
-      const std::string_view extension = SplitName(member.name).extension;
+      const std::string extension = SplitName(member.name).extension;
       if (extension.empty()) {
         return Fail(ErrorKind::kInvalidArgument, Cat(Where(member), ": has no extension"));
       }
-      plan_.columns.emplace_back().field = FieldOf(extension);
+      Field field = FieldOf(extension);
+      if (ColumnOf(field) != plan_.columns.end()) {
+        return Fail(ErrorKind::kInvalidArgument,
+                    Cat(Where(member), ": is the second of its sample for field '",
+                        EscapeName(field.name), "'"));
+      }
+      plan_.columns.emplace_back().field = std::move(field);
     }
     const auto rank = [](const ImportColumn& column) {
       if (column.field.type == FieldType::kRgbImage) return 0;
@@ -103,13 +117,17 @@ class ShardPlanner {
     return {};
   }
 
+  std::vector<ImportColumn>::iterator ColumnOf(const Field& field) {
+    return std::find_if(plan_.columns.begin(), plan_.columns.end(),
+                        [&](const ImportColumn& c) { return c.field.name == field.name; });
+  }
+
   Status AddValue(const TarMember& member, const Field& field) {
-    const auto column =
-        std::find_if(plan_.columns.begin(), plan_.columns.end(),
-                     [&](const ImportColumn& c) { return c.field.name == field.name; });
-    if (column == plan_.columns.end()) {
+    const auto column = ColumnOf(field);
+    if (column == plan_.columns.end() || column->field.type != field.type) {
       return Fail(ErrorKind::kInvalidArgument,
-                  Cat(Where(member), ": the first sample has no field '", field.name, "'"));
+                  Cat(Where(member), ": the first sample has no ", FieldTypeName(field.type),
+                      " field '", EscapeName(field.name), "'"));
     }
     if (field.type == FieldType::kInt) return AddLabel(member, *column);
     column->payloads.push_back(

@@ -9,12 +9,12 @@
 
 #include "core/escape_name.h"
 #include "core/pack.h"
-#include "core/parallel.h"
 #include "tools/commands.h"
 #include "tools/exit_codes.h"
 #include "tools/human.h"
 #include "tools/interrupt.h"
 #include "tools/progress.h"
+#include "tools/write_options.h"
 
 namespace betonfs {
 namespace {
@@ -25,10 +25,7 @@ struct Arguments {
   std::string directory;
   std::string target;
   std::string label = "auto";
-  std::string page_size;
-  std::string align;
-  bool force = false;
-  bool json = false;
+  WriteCommandLine write;
   PackOptions options;
 };
 
@@ -40,28 +37,15 @@ void AllowManyOpenFiles() {
   setrlimit(RLIMIT_NOFILE, &limit);  // where it is refused the old limit will do for most trees
 }
 
-Result<uint32_t> ParsePowerOfTwo(const std::string& option, const std::string& text,
-                                 uint64_t smallest) {
-  const auto size = ParseSize(text);
-  if (size && *size >= smallest && *size <= kMaxPageSizeBytes && (*size & (*size - 1)) == 0) {
-    return static_cast<uint32_t>(*size);
-  }
-  return Fail(ErrorKind::kInvalidArgument, option + " " + text + " is not a power of two from " +
-                                               std::to_string(smallest) + " to 2G");
-}
-
 Status Complete(Arguments& arguments) {
   PackOptions& options = arguments.options;
   ASSIGN_OR_RETURN(options.label, ParseLabelChoice(arguments.label));
-  if (!arguments.page_size.empty()) {
-    ASSIGN_OR_RETURN(options.page_size_bytes,
-                     ParsePowerOfTwo("--page-size", arguments.page_size, kMinPageSizeBytes));
-  }
-  if (!arguments.align.empty()) {
-    ASSIGN_OR_RETURN(options.align_bytes, ParsePowerOfTwo("--align", arguments.align, 1));
-  }
-  if (arguments.force) options.existing = ReplacementFile::Existing::kReplace;
-  if (options.num_threads == 0) options.num_threads = DefaultNumThreads();
+  ASSIGN_OR_RETURN(const DatasetOptions dataset, ResolveWriteOptions(arguments.write));
+  options.page_size_bytes = dataset.page_size_bytes;
+  options.align_bytes = dataset.align_bytes;
+  options.existing = dataset.existing;
+  options.num_threads = dataset.write.num_threads;
+  options.shuffle_seed = arguments.write.shuffle_seed;
   return {};
 }
 
@@ -189,7 +173,7 @@ Result<PackReport> RunPack(Arguments& arguments) {
   options.cancel = &Interrupt::flag();
   options.on_planned = [&](uint64_t num_files, uint64_t payload_bytes) {
     progress.reset();  // wipes the bar of an attempt that was given up
-    progress = std::make_unique<Progress>("pack", num_files, payload_bytes, arguments.json);
+    progress = std::make_unique<Progress>("pack", num_files, payload_bytes, arguments.write.json);
   };
   options.on_progress = [&](uint64_t num_files, uint64_t payload_bytes) {
     progress->Add(num_files, payload_bytes);
@@ -207,7 +191,7 @@ int PackCommand(Arguments& arguments) {
   const auto report = RunPack(arguments);
   if (!report) return ReportError(report.error());
   PrintWarnings(*report);
-  arguments.json ? PrintJson(arguments, *report) : PrintText(arguments, *report);
+  arguments.write.json ? PrintJson(arguments, *report) : PrintText(arguments, *report);
   const bool surprise = std::any_of(report->skipped.begin(), report->skipped.end(), IsSurprise);
   return surprise ? kExitSkipped : kExitOk;
 }
@@ -229,14 +213,6 @@ void AddOptions(CLI::App& command, Arguments& a) {
                   "auto: the top-level directory's rank, if files lie in directories;\n"
                   "dir:DEPTH: that of the directory at DEPTH (1 is the top level)")
       ->option_text("auto|none|dir:DEPTH");
-  command.add_option("--page-size", a.page_size, "Power of two from 4096 to 2G; default 8M or so")
-      ->option_text("SIZE");
-  command.add_option("--align", a.align, "Payloads start at multiples of this power of two")
-      ->option_text("SIZE");
-  command
-      .add_option("--shuffle", a.options.shuffle_seed,
-                  "Place samples in an order drawn from SEED, so that a page mixes classes")
-      ->option_text("SEED");
   command
       .add_option("--symlinks", a.options.symlinks,
                   "follow what links point at, only what lies inside DIR, or skip links")
@@ -245,11 +221,7 @@ void AddOptions(CLI::App& command, Arguments& a) {
                                                {"inside", SymlinkPolicy::kInside},
                                                {"skip", SymlinkPolicy::kSkip}}))
       ->option_text("follow|inside|skip");
-  command.add_option("--threads", a.options.num_threads, "Default: one per processor")
-      ->check(CLI::Range(1, 256))
-      ->option_text("N");
-  command.add_flag("-f,--force", a.force, "Replace FILE if it exists");
-  command.add_flag("--json", a.json, "Report as JSON, show no progress");
+  AddWriteOptions(command, "FILE", a.write);
 }
 
 }  // namespace
@@ -257,7 +229,6 @@ void AddOptions(CLI::App& command, Arguments& a) {
 void AddPack(CLI::App& app, int& exit_code) {
   CLI::App* command = app.add_subcommand("pack", "Pack a folder into a .beton file");
   const auto arguments = std::make_shared<Arguments>();
-  arguments->options.num_threads = 0;  // found out when it runs
   AddOptions(*command, *arguments);
   command->footer(
       "The same folder gives the same bytes at any number of threads.  Exit status 8: done, but\n"

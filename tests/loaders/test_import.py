@@ -91,6 +91,30 @@ def test_pngs_in_shards_become_pixels(tmp_path):
     assert list(index.samples["raw_view"]) == [2, 0]
 
 
+@pytest.mark.parametrize("options", [("--shuffle", "3"), ("--page-size", "8192", "--align", "512"),
+                                     ("--threads", "3", "--shuffle", "1", "--align", "8")],
+                         ids=" ".join)
+def test_layout_options_are_those_of_pack(tmp_path, options):
+    samples = make_samples(0, 30)
+    write_shard(tmp_path / "0.tar", samples, tarfile.PAX_FORMAT)
+    report = json.loads(run("import", tmp_path / "0.tar", tmp_path / "out.beton", "--json", *options)
+                        .stdout)
+    beton = numpy_reader.Beton(tmp_path / "out.beton")
+    beton.assert_ffcv_rules()
+    paths = numpy_reader.Index(beton).paths()
+    assert report["num_samples"] == 30 and report["page_size_bytes"] == beton.page_size
+    assert report["fields"] == ["image: image", "label: int", "json: json", "seg.bin: bytes"]
+    by_name = {list(sample)[1].encode(): list(sample.values()) for sample in samples}
+    assert sorted(paths) == sorted(by_name) and (paths != sorted(paths)) == ("--shuffle" in options)
+    for field, value in (("image", 1), ("seg.bin", 3)):
+        assert beton.payloads(field) == [by_name[path][value] for path in paths]
+    assert list(beton.column("label")) == [int(by_name[path][0]) for path in paths]
+    if "--align" in options:
+        assert not (beton.table["ptr"] % int(options[options.index("--align") + 1])).any()
+    done = run("import", tmp_path / "0.tar", tmp_path / "no.beton", "--page-size", "5000", status=2)
+    assert "--page-size 5000 is not a power of two" in done.stderr
+
+
 def test_a_sample_with_other_fields_is_named(tmp_path):
     samples = make_samples(0, 3)
     del samples[1]["n/000001.cls"]
