@@ -1,5 +1,6 @@
 #include "fs/manifests.h"
 
+#include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -33,32 +34,42 @@ Result<std::string> LabelledLine(const Tree& tree, SampleIndex sample) {
   return OneLine(path) + " " + label + "\n";
 }
 
-// The value of a scalar or JSON field; discarded for others, and for JSON that is none.
-Result<Json> ValueOf(const Shards::LocalSample& sample, Bytes row, const Field& field) {
-  if (field.type == FieldType::kInt) return ReadInt(row, field);
+std::string Quoted(const std::string& text) {
+  return Json(text).dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+// A scalar or JSON field as JSON on one line; empty for JSON that is none.  JSON is looked at and
+// handed on as it is: a tree of it would cost what its nesting makes it cost.
+Result<std::string> ValueText(const Shards::LocalSample& sample, Bytes row, const Field& field) {
+  if (field.type == FieldType::kInt) return std::to_string(ReadInt(row, field));
   if (field.type == FieldType::kFloat) {
     const double value = ReadFloat(row, field);
-    return std::isfinite(value) ? Json(value) : Json();
+    return std::isfinite(value) ? Json(value).dump() : "null";
   }
   const uint16_t number = sample.shard->dataset->schema().NumberOf(field);
   ASSIGN_OR_RETURN(const FileContents contents,
                    sample.shard->viewer->Contents(sample.index, number, RawView::kPpm));
-  const std::string_view text = AsText(contents.payload());
-  return Json::parse(text.begin(), text.end(), nullptr, /*allow_exceptions=*/false);
+  std::string text(AsText(contents.payload()));
+  if (!Json::accept(text)) return std::string();
+  // Line ends in JSON stand between tokens only.
+  std::replace_if(
+      text.begin(), text.end(), [](char c) { return c == '\n' || c == '\r'; }, ' ');
+  return text;
 }
 
 Result<std::string> MetadataLine(const Tree& tree, SampleIndex sample) {
   ASSIGN_OR_RETURN(const std::string path, tree.PathOf(tree.MainFile(sample)));
   const auto local = tree.shards().Locate(sample);
   ASSIGN_OR_RETURN(const Bytes row, local.shard->dataset->Row(local.index));
-  Json line = {{"file_name", path}};
+  std::string line = "{\"file_name\":" + Quoted(path);
+  std::set<std::string> keys = {"file_name"};
   for (const Field& field : tree.shards().schema().fields()) {
     if (field.has_payload && field.type != FieldType::kJson) continue;
-    ASSIGN_OR_RETURN(Json value, ValueOf(local, row, field));
-    if (value.is_discarded()) continue;
-    line[&field == tree.label_field() ? "label" : field.name] = std::move(value);
+    const std::string key = &field == tree.label_field() ? "label" : field.name;
+    ASSIGN_OR_RETURN(const std::string value, ValueText(local, row, field));
+    if (!value.empty() && keys.insert(key).second) line += "," + Quoted(key) + ":" + value;
   }
-  return line.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+  return line + "}\n";
 }
 
 constexpr char kSamplesHeader[] = "sample\tpath\tsize\tfile\toffset\tpayload_size\tpage\tlabel\n";

@@ -65,15 +65,15 @@ class TreeOf {
     if (!contents) return contents.error().message;
     return std::string(AsText(contents->header())) + std::string(AsText(contents->payload()));
   }
-  std::string Document(std::string_view name) const {
+  // Read in odd parts, as a reader that seeks would, and compared with the whole.
+  std::string Document(std::string_view name, size_t part = 7) const {
     ControlFiles control(*tree_);
     AddManifests(control, *tree_);
     const auto found = control.Lookup(ControlFiles::Directory(), name);
     if (!found || !*found) return "no such document";
     std::string text;
-    // In odd parts, as a reader that seeks would.
     while (text.size() < (*found)->attributes.size_bytes) {
-      text += *control.Read((*found)->ino, text.size(), 7);
+      text += *control.Read((*found)->ino, text.size(), part);
     }
     EXPECT_EQ(text, *control.Read((*found)->ino, 0, 1 << 20));
     return text;
@@ -337,6 +337,30 @@ TEST(Manifests, ListEverySampleWithItsLabel) {
   EXPECT_EQ(tree.Document("metadata.jsonl"),
             "{\"file_name\":\"1/00000000.bin\",\"label\":1}\n"
             "{\"file_name\":\"0/00000001.bin\",\"label\":0}\n");
+}
+
+BetonBuilder WithJson(const std::string& json) {
+  BetonBuilder builder;
+  builder.Field(FieldType::kBytes, "data")
+      .Field(FieldType::kJson, "info")
+      .Field(FieldType::kFloat, "score");
+  return builder.Sample({Blob("x"), test::JsonText(json), test::Float(0.5)});
+}
+
+TEST(Manifests, MetadataHoldsScalarsAndJson) {
+  EXPECT_EQ(TreeOf({WithJson("{\"a\":\n[1, 2.50]}").Build()}, Of(TreeKind::kFlat))
+                .Document("metadata.jsonl"),
+            "{\"file_name\":\"00000000.bin\",\"info\":{\"a\": [1, 2.50]},\"score\":0.5}\n");
+  EXPECT_EQ(TreeOf({WithJson("no JSON").Build()}, Of(TreeKind::kFlat)).Document("metadata.jsonl"),
+            "{\"file_name\":\"00000000.bin\",\"score\":0.5}\n");
+}
+
+TEST(Manifests, JsonOfAnyDepthIsHandedOn) {
+  const std::string deep(200'000, '[');
+  const std::string json = deep + std::string(deep.size(), ']');
+  const std::string line =
+      TreeOf({WithJson(json).Build()}, Of(TreeKind::kFlat)).Document("metadata.jsonl", 1 << 20);
+  EXPECT_EQ(line.find(json), std::string("{\"file_name\":\"00000000.bin\",\"info\":").size());
 }
 
 TEST(Manifests, APathWithANewlineStaysOnItsLine) {
