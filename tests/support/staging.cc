@@ -38,8 +38,10 @@ std::string ContentsOf(StagingArea& area, StageIno ino) {
   return contents;
 }
 
-Stage::Stage(std::string beton_path, StageIo* io)
-    : beton_path_(std::move(beton_path)), io_(io ? io : &own_io_) {
+Stage::Stage(std::string beton_path, StageIo* io, uint32_t page_size_bytes)
+    : beton_path_(std::move(beton_path)),
+      page_size_bytes_(page_size_bytes),
+      io_(io ? io : &own_io_) {
   Reopen();
 }
 
@@ -47,6 +49,7 @@ void Stage::Reopen() {
   area_.reset();
   StageOptions options;
   options.beton_path = beton_path_;
+  options.page_size_bytes = page_size_bytes_;
   resumed_ = ResumeReport();
   auto area = StagingArea::Open(*io_, options, resumed_);
   ASSERT_TRUE(area) << area.error().message;

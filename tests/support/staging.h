@@ -17,7 +17,8 @@ namespace betonfs::test {
 class Stage {
  public:
   // Opens the work area of `beton_path`; fails the test if it cannot.
-  explicit Stage(std::string beton_path, StageIo* io = nullptr);
+  explicit Stage(std::string beton_path, StageIo* io = nullptr,
+                 uint32_t page_size_bytes = kDefaultPageSizeBytes);
 
   StagingArea& area() { return *area_; }
   const ResumeReport& resumed() const { return resumed_; }
@@ -46,6 +47,7 @@ class Stage {
   void Collect(StageIno dir, const std::string& path, std::map<std::string, std::string>& all);
 
   std::string beton_path_;
+  uint32_t page_size_bytes_;
   StageIo own_io_;
   StageIo* io_;
   ResumeReport resumed_;
