@@ -11,7 +11,8 @@ import numpy
 import pytest
 from PIL import Image
 
-from support import numpy_reader, pictures
+from support import numpy_reader, pictures, stage_mounts
+from support.mounts import run as run_tool
 
 BETONFS = os.environ["BETONFS"]
 FIXTURES = pathlib.Path(os.environ.get("BETONFS_FIXTURES") or
@@ -278,6 +279,69 @@ def test_concatenated_files_are_one_dataset(tmp_path):
     assert contents_of(beton, index, "data") == files
     done = run("concat", parts[0], parts[0], tmp_path / "twice.beton", status=2)
     assert done.stderr.count(str(parts[0])) == 2 and not (tmp_path / "twice.beton").exists()
+
+
+def test_samples_that_spanned_pages_keep_ffcvs_rules_when_pages_grow(tmp_path):
+    """Larger than the pages of its file, and smaller than those of the other."""
+    for part, page_size in enumerate(("4096", "64K")):
+        (tmp_path / f"{part}").mkdir()
+        for number in range(20):
+            size = 3000 + 2711 * number
+            (tmp_path / f"{part}/{part}-{number:02}").write_bytes(b"%d" % (number % 10) * size)
+        run("pack", tmp_path / f"{part}", tmp_path / f"{part}.beton", "--page-size", page_size)
+    run("concat", tmp_path / "0.beton", tmp_path / "1.beton", tmp_path / "out.beton")
+    beton = numpy_reader.Beton(tmp_path / "out.beton")
+    assert beton.page_size == 64 << 10
+    beton.assert_ffcv_rules()
+    assert contents_of(beton, numpy_reader.Index(beton), "data") == {
+        **tree_of(tmp_path / "0"), **tree_of(tmp_path / "1")}
+
+
+# ---- Staging and commit
+
+
+def committed(staging, *options):
+    """Commits and reads what came of it, all rules asserted."""
+    staging.commit(*options)
+    beton = numpy_reader.Beton(staging.beton)
+    beton.assert_ffcv_rules()
+    return beton, numpy_reader.Index(beton)
+
+
+def test_a_committed_folder_is_a_dataset(photographs):
+    with stage_mounts.staged() as staging:
+        run_tool("cp", "-a", f"{photographs}/.", staging.point)
+        beton, index = committed(staging)
+    assert [(f.type_id, f.name) for f in beton.fields] == [(2, "image"), (1, "label")]
+    assert contents_of(beton, index, "image") == tree_of(photographs)
+    classes = sorted(os.listdir(photographs))
+    for path, image, label in zip(index.paths(), beton.column("image"), beton.column("label")):
+        assert classes[label] == path.decode().split("/")[0]
+        with Image.open(photographs / path.decode()) as picture:
+            assert picture.size == (image["width"], image["height"])
+
+
+@pytest.mark.parametrize("options", [(), ("--compact",), ("--no-compact",), ("--shuffle", "7")],
+                         ids=" ".join)
+def test_commit_after_commit_keeps_the_rules(tmp_path, options):
+    """Files are added, replaced, moved and removed between commits, over a dataset of pack's."""
+    source = make_mixed_tree(tmp_path / "source")
+    for root in (b"new\nline", b"zero"):  # names that staging leaves as they are
+        assert os.path.exists(os.path.join(os.fsencode(source), b"a b", root))
+    with stage_mounts.staged() as staging:
+        run_tool("cp", "-a", f"{source}/.", staging.point)
+        beton, index = committed(staging)
+        assert contents_of(beton, index, "data") == tree_of(source)
+        for root in (source, staging.point):
+            for number in range(0, 300, 3):
+                (root / "z" / f"{number}.txt").unlink()
+            for number in range(1, 300, 30):
+                (root / "z" / f"{number}.txt").write_bytes(b"again" * number)
+            (root / "later").mkdir()
+            (root / "later/added").write_bytes(b"added" * 10_000)
+            (root / "z/zero too").rename(root / "later/moved")
+        beton, index = committed(staging, *options)
+        assert contents_of(beton, index, "data") == tree_of(source)
 
 
 # ---- Files written by FFCV

@@ -1,12 +1,14 @@
 """Files written by FFCV, mounted in every tree that applies: each file is what the manifest says."""
 
+import errno
 import hashlib
 import json
+import os
 import re
 
 import numpy
 import pytest
-from support import mounts
+from support import mounts, numpy_reader
 
 NAMES = sorted(path.stem for path in mounts.FIXTURES.glob("*.beton"))
 if not NAMES:
@@ -144,17 +146,15 @@ def test_arrays_load_and_map_as_numpy_means_them(fixture):
     arrays = [i for i, (_, kind) in enumerate(fixture.fields) if kind in (ARRAY, TENSOR)]
     if not arrays:
         pytest.skip("no array field")
+    fields = numpy_reader.Beton(fixture.path).fields  # dtype and shape as numpy reads them itself
     with mounts.mounted(fixture.path, options="tree=samples") as root:
-        info = json.loads((root / ".betonfs" / "info.json").read_text())
         for field in arrays:
-            descr = json.loads(info["fields"][field]["dtype"])
-            descr = [tuple(tuple(x) if isinstance(x, list) else x for x in part) for part in descr]
-            dtype = numpy.dtype(descr[0][1]) if descr[0][0] == "" else numpy.dtype(descr)
+            dtype, shape = fields[field].array_type()
             for number in range(len(fixture.samples)):
                 path = root / f"{number:06}{fixture.middle(field)}.npy"
                 array = numpy.load(path)
                 assert array.dtype == dtype
-                assert list(array.shape) == info["fields"][field]["shape"]
+                assert array.shape == shape
                 if array.size > 0:  # numpy maps nothing that is empty, on any file system
                     assert numpy.load(path, mmap_mode="r").tobytes() == array.tobytes()
 
@@ -174,22 +174,58 @@ def test_raw_images_in_other_clothes(view, magic):
             assert hashlib.sha256(pixels).hexdigest() == sample["image"]["sha256"]
 
 
-def test_attributes_tell_where_the_bytes_lie(fixture):
-    if not fixture.payloads or not fixture.samples or fixture.payloads[0] not in fixture.told:
-        pytest.skip("no payload")
+def attribute(path, name):
+    """Its text; None if the file has none of that name."""
+    try:
+        return os.getxattr(path, f"user.betonfs.{name}").decode()
+    except OSError as error:
+        assert error.errno == errno.ENODATA
+        return None
+
+
+def test_attributes_say_what_the_manifest_says(fixture):
+    """Of every file: where its bytes lie, and the scalars of its sample."""
     beton = fixture.path.read_bytes()
+    page_size = int.from_bytes(beton[4:8], "little")
+    scalars = [i for i in fixture.told if fixture.fields[i][1] in (FLOAT, INT)]
     with mounts.mounted(fixture.path, options="tree=samples") as root:
-        field = fixture.payloads[0]
-        name = fixture.fields[field][0]
-        for number, sample in enumerate(fixture.samples[:5]):
-            path = root / f"{number:06}{fixture.middle(field)}.{fixture.extension(field, sample)}"
-            listed = mounts.run("getfattr", "--only-values", "-n", "user.betonfs.offset", path)
-            offset = int(listed.stdout)
-            size = int(
-                mounts.run("getfattr", "--only-values", "-n", "user.betonfs.size", path).stdout
-            )
-            assert hashlib.sha256(beton[offset : offset + size]).hexdigest() == sample[name]["sha256"]
-            assert mounts.run("getfattr", "-d", "-m", "-", path).stdout == ""  # readable, not listed
+        for number, sample in enumerate(fixture.samples):
+            for field in fixture.told:
+                name, kind = fixture.fields[field]
+                path = root / f"{number:06}{fixture.middle(field)}.{fixture.extension(field, sample)}"
+                assert attribute(path, "sample") == str(number)
+                assert attribute(path, "field") == name
+                assert attribute(path, "xxh3") is None  # FFCV stores no checksums
+                for scalar in scalars:
+                    scalar_name, scalar_kind = fixture.fields[scalar]
+                    if not scalar_name:
+                        continue
+                    text = attribute(path, scalar_name)
+                    value = int(text) if scalar_kind == INT else float(text)
+                    stored = numpy.array(value, "<i8" if scalar_kind == INT else "<f8").tobytes()
+                    assert hashlib.sha256(stored).hexdigest() == sample[scalar_name]["sha256"]
+                if kind in (FLOAT, INT):
+                    assert attribute(path, "offset") is None
+                    continue
+                offset, size = int(attribute(path, "offset")), int(attribute(path, "size"))
+                stored = beton[offset : offset + size]
+                assert hashlib.sha256(stored).hexdigest() == sample[name]["sha256"]
+                assert attribute(path, "page") == str(offset // page_size)
+                if kind == IMAGE:
+                    assert attribute(path, "width") == str(sample[name]["width"])
+                    assert attribute(path, "height") == str(sample[name]["height"])
+                    assert attribute(path, "mode") == ("raw" if sample[name]["mode"] else "jpg")
+                else:
+                    assert attribute(path, "width") is None
+
+
+def test_attributes_are_readable_and_not_listed(fixture):
+    with mounts.mounted(fixture.path, options="tree=samples") as root:
+        for path in list(root.iterdir())[:3]:
+            assert os.listxattr(path) == []
+            assert mounts.run("getfattr", "-d", "-m", "-", path).stdout == ""
+            told = mounts.run("getfattr", "--only-values", "-n", "user.betonfs.sample", path)
+            assert told.stdout == attribute(path, "sample")
 
 
 def test_the_manifests_list_every_file(fixture):
