@@ -5,6 +5,9 @@
 
 #include "tests/support/beton_builder.h"
 #include "tests/support/pictures.h"
+#include "tests/support/staging.h"
+#include "tests/support/tar_file.h"
+#include "tests/support/temp_dir.h"
 
 namespace {
 
@@ -102,6 +105,88 @@ void WriteViews(const fs::path& corpus) {
   Write(corpus / "views", "image_large", "\1\xff\xff\x80");
 }
 
+void WriteJournals(const fs::path& corpus) {
+  const test::TempDir dir;
+  {
+    test::Stage stage(dir / "f.beton", nullptr, kMinPageSizeBytes);
+    stage.Put("a/b/one", std::string(3000, '1'));
+    stage.Put("a/two", "2");
+    stage.Put("three", "3");
+    stage.Remove("a/two");
+    auto& area = stage.area();
+    (void)area.Rename(kStageRoot, "three", stage.Find("a"), "moved", true);
+    (void)area.MakeSymlink(kStageRoot, "link", "a/moved");
+    (void)area.Link(stage.Find("a/moved"), kStageRoot, "hard");
+    (void)area.SyncAll();
+    Write(corpus / "journal", "tree", test::ReadFile(dir / "f.beton.stage/journal.1"));
+  }
+  const test::TempDir empty;
+  test::Stage stage(empty / "f.beton", nullptr, kMinPageSizeBytes);
+  (void)stage.area().SyncAll();
+  Write(corpus / "journal", "empty", test::ReadFile(empty / "f.beton.stage/journal.1"));
+}
+
+void WritePictures(const fs::path& corpus) {
+  const fs::path folder = corpus / "pictures";
+  for (const int components : {1, 3, 4}) {
+    Write(folder, "jpeg_" + std::to_string(components), test::MakeJpeg(8, 8, components));
+  }
+  Write(folder, "jpeg_padded", test::MakeJpeg(8, 8, 3, 1, 300));
+  using Color = test::PngColor;
+  for (const Color color : {Color::kGrey1, Color::kGreyAlpha, Color::kPalette, Color::kRgb16}) {
+    Write(folder, "png_" + std::to_string(static_cast<int>(color)), test::MakePng(5, 3, color));
+  }
+  Write(folder, "png_interlaced", test::MakePng(9, 9, Color::kRgba, 1, true));
+}
+
+void WriteTars(const fs::path& corpus) {
+  using test::TarFile;
+  Write(corpus / "tar", "sample",
+        TarFile()
+            .Add("d/1.jpg", test::MakeJpeg(8, 8))
+            .Add("d/1.cls", "3\n")
+            .Add("d/1.json", "{}")
+            .Build());
+  Write(corpus / "tar", "names",
+        TarFile()
+            .Add("././@LongLink", std::string(120, 'n') + ".txt", 'L')
+            .Add("n", "gnu")
+            .Pax("path", "p.txt")
+            .Pax("size", "3")
+            .Pax("mtime", "1.5")
+            .Add("x", "pax")
+            .Add("base.txt", "ustar")
+            .Poke(345, "folder")
+            .Add("dir/", "", '5')
+            .Build());
+  Write(corpus / "tar", "empty", TarFile().Build());
+}
+
+void WriteManifests(const fs::path& corpus) {
+  const std::string csv(1, '\0'), json_lines(1, '\1');
+  const fs::path folder = corpus / "manifest";
+  Write(folder, "csv",
+        csv + "file_name,label,n,x,t\na,dog,1,0.5,\"a, \"\"b\"\"\n\"\nb.jpg,cat,-2,1e9,\n");
+  Write(folder, "bom",
+        csv +
+            "\xef\xbb\xbf"
+            "file_name\r\na\r\n");
+  Write(folder, "json",
+        json_lines +
+            "{\"file_name\": \"a\", \"label\": 1, \"box\": [1, {\"y\": null}]}\n"
+            "{\"file_name\": \"b.jpg\", \"label\": \"\\u00e4\", \"w\": 0.5}\n");
+}
+
+void WriteOptions(const fs::path& corpus) {
+  const fs::path folder = corpus / "options";
+  Write(folder, "fstab", "rw,suid,dev,exec,auto,nouser,async,x-systemd.automount,comment=a\\,b");
+  Write(folder, "tree", "tree=samples,field=a\\,b,label=l,raw=png,shards=dirs,classes_unsorted");
+  Write(folder, "numbers",
+        "threads=4,readahead=2M,max_read=128K,push=page,push_budget=1G,verify=read");
+  Write(folder, "rest",
+        "allow_other,auto_unmount,nonempty,debug,fsname=x,subtype=y,sandbox=off,context=z");
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -112,5 +197,10 @@ int main(int argc, char** argv) {
   WriteFiles(argv[1]);
   WriteTables(argv[1]);
   WriteViews(argv[1]);
+  WriteJournals(argv[1]);
+  WritePictures(argv[1]);
+  WriteTars(argv[1]);
+  WriteManifests(argv[1]);
+  WriteOptions(argv[1]);
   return 0;
 }

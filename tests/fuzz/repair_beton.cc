@@ -1,11 +1,10 @@
-#include "tests/fuzz/repair.h"
-
 #include <algorithm>
 #include <cstring>
 #include <optional>
 
 #include "core/block_checks.h"
 #include "core/dataset.h"
+#include "tests/fuzz/repair.h"
 
 namespace betonfs::fuzz {
 namespace {
