@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """torchvision's ImageFolder on a mount beside the same files on disk.
 
+    cmake --preset bench && cmake --build --preset bench --target betonfs
     tests/bench/loaders.py [--betonfs PROGRAM] [--pictures N] [--files N] [--rounds N] [--json FILE]
 
 Measures, warm and interleaved: the time to the first batch and the pictures per second of a
@@ -24,7 +25,7 @@ sys.path.insert(0, str(SOURCE_DIR / "tests"))
 
 def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--betonfs", default=str(SOURCE_DIR / "build/release/bin/betonfs"))
+    parser.add_argument("--betonfs", default=str(SOURCE_DIR / "build/bench/bin/betonfs"))
     parser.add_argument("--pictures", type=int, default=4000)
     parser.add_argument("--files", type=int, default=100_000)
     parser.add_argument("--rounds", type=int, default=5)
@@ -71,6 +72,11 @@ def construction(root):
     return time.perf_counter() - start, len(folder)
 
 
+def in_turn(turn, *sides):
+    """Each side is first as often as the other."""
+    return sides if turn % 2 == 0 else sides[::-1]
+
+
 def compare(name, disk, mount, unit, more_is_better):
     disk_median, mount_median = statistics.median(disk), statistics.median(mount)
     ratio = mount_median / disk_median if more_is_better else disk_median / mount_median
@@ -97,8 +103,8 @@ def main():
         mounts.betonfs("pack", "--as", "bytes", many, work / "many.beton")
         with mounts.mounted(work / "photos.beton") as mount:
             disk_runs, mount_runs = [], []
-            for _ in range(arguments.rounds):
-                for root, runs in ((photos, disk_runs), (mount, mount_runs)):
+            for turn in range(arguments.rounds):
+                for root, runs in in_turn(turn, (photos, disk_runs), (mount, mount_runs)):
                     read_everything(root)
                     runs.append(epoch(root))
         for index, (name, unit, more) in enumerate(
@@ -108,8 +114,8 @@ def main():
             results.append(compare(name, disk, mounted, unit, more))
         with mounts.mounted(work / "many.beton") as mount:
             disk, mounted = [], []
-            for _ in range(arguments.rounds):
-                for root, runs in ((many, disk), (mount, mounted)):
+            for turn in range(arguments.rounds):
+                for root, runs in in_turn(turn, (many, disk), (mount, mounted)):
                     seconds, count = construction(root)
                     assert count == arguments.files // 100 * 100
                     runs.append(seconds)
