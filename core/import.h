@@ -33,9 +33,9 @@ struct ImportReport {
 //
 // Shards: members that follow one another with the same path up to the first dot of their base name
 // are one sample; what follows the dot, in lower case, names the field.  jpg, jpeg and png become
-// `image` (PNGs as raw RGB), cls `label` Int, json `json` JSON, and x.jpg, x.cls and x.json those of
-// name x; anything else is Bytes of that name.  Every sample has the same fields.  The stored name
-// is that of the first image field, or else of the first member.
+// `image` (PNGs as raw RGB), cls `label` Int, json `json` JSON, and x.jpg, x.cls and x.json those
+// of name x; anything else is Bytes of that name.  Every sample has the same fields.  The stored
+// name is that of the first image field, or else of the first member.
 //
 // Manifests: a column `file_name`, relative to the manifest, names the file of each sample; it
 // becomes `image` if every file is named .jpg, .jpeg or .png, else `data` Bytes.  Other columns
