@@ -1,12 +1,12 @@
 """The reading benchmark: every peer, every order, in interleaved rounds."""
 import random
-import statistics
 from dataclasses import dataclass, field
 
 from corpora import Corpus
 from machine import MemoryGroup, Tools, drop_caches, load
 from peers import Peer
 
+OURS = "betonfs"
 ORDERS = ("sequential", "random", "quasi")
 SLOW_LIMIT_S = 3      # for peers that would take hours
 COLD_LIMIT_S = 10
@@ -16,22 +16,40 @@ LEAST_RESIDENT = 0.98
 
 @dataclass
 class Results:
-    """(corpus, case, order, readers) -> peer -> files per second, one of each round."""
+    """(corpus, case, order, readers) -> peer -> round -> files per second."""
     rates: dict = field(default_factory=dict)
     discarded: list = field(default_factory=list)
     loads: list = field(default_factory=list)
     notes: list = field(default_factory=list)
 
-    def add(self, key: tuple, peer: str, rate: float) -> None:
-        self.rates.setdefault(key, {}).setdefault(peer, []).append(rate)
+    def add(self, key: tuple, peer: str, number: int, rate: float) -> None:
+        self.rates.setdefault(key, {}).setdefault(peer, {})[number] = rate
         self.loads.append(load())
+
+    def of(self, key: tuple, peer: str) -> dict[int, float]:
+        return self.rates.get(key, {}).get(peer, {})
 
     def discard(self, key: tuple, peer: str, why: str) -> None:
         self.discarded.append({"case": " ".join(map(str, key)), "peer": peer, "why": why})
 
-    def median(self, key: tuple, peer: str) -> float | None:
-        rates = self.rates.get(key, {}).get(peer)
-        return statistics.median(rates) if rates else None
+
+@dataclass(frozen=True)
+class Case:
+    """A way to read; `names` are the rows it gives."""
+    method: str
+    names: tuple[str, ...]
+    orders: tuple[str, ...] = ORDERS
+    readers: tuple[int, ...] = (1, 2)
+
+
+CASES = {
+    "scan": Case("scan", ("scan with stat",), ("-",), (1,)),
+    "cached": Case("cached", ("first read", "re-read")),
+    "cached_list": Case("cached_list", ("first read, no scan",), ("random",), (2,)),
+    "cold": Case("cold", ("cold disk",)),
+    "cold_list": Case("cold_list", ("cold disk, no scan",), ("random", "quasi"), (2,)),
+    "memory": Case("memory", ("memory a quarter",), readers=(2,)),
+}
 
 
 def rate(run: dict) -> float:
@@ -42,15 +60,11 @@ class ReadingBench:
     def __init__(self, tools: Tools, corpus: Corpus, peers: list[Peer], results: Results):
         self.tools, self.corpus, self.peers, self.results = tools, corpus, peers, results
 
-    def round(self, number: int, cases: list[str], orders=ORDERS, readers=(1, 2)) -> None:
-        """Every case once for every peer; peers take turns so that drifts hit all alike."""
-        for case in cases:
-            method = getattr(self, case)
-            for order in orders if case not in ("scan",) else ("-",):
-                for n in readers if case not in ("scan",) else (1,):
-                    for peer in random.sample(self.peers, len(self.peers)):
-                        with self.tools.lock():
-                            method(peer, number, order, n)
+    def cell(self, number: int, case: Case, order: str, readers: int, peers: list[Peer]) -> None:
+        """One case once for each of the peers, who take turns so that drifts hit all alike."""
+        for peer in random.sample(peers, len(peers)):
+            with self.tools.lock():
+                getattr(self, case.method)(peer, number, order, readers)
 
     # Each of these mounts afresh and unmounts.
 
@@ -59,7 +73,7 @@ class ReadingBench:
         peer.warm()
         root = peer.mount()
         try:
-            self.results.add(key, peer.name, rate(self.tools.read("scan", root)))
+            self.results.add(key, peer.name, number, rate(self.tools.read("scan", root)))
         finally:
             peer.unmount()
 
@@ -77,7 +91,7 @@ class ReadingBench:
             first_rate = rate(self._files(root, order, number, readers, limit_s))
             if not self._store_resident(peer, first):
                 return
-            self.results.add(first, peer.name, first_rate)
+            self.results.add(first, peer.name, number, first_rate)
             if peer.slow:
                 return  # what it did not get to in the time is no re-read
             again_rate = rate(self._files(root, order, number + 100, readers, 0))
@@ -85,7 +99,7 @@ class ReadingBench:
                                        root)["resident"]
             if resident < LEAST_RESIDENT:
                 return self.results.discard(again, peer.name, f"{resident:.3f} resident after")
-            self.results.add(again, peer.name, again_rate)
+            self.results.add(again, peer.name, number, again_rate)
         finally:
             peer.unmount()
 
@@ -97,7 +111,7 @@ class ReadingBench:
             drop_caches()
             self.tools.read("scan", root)
             limit_s = SLOW_LIMIT_S if peer.slow else COLD_LIMIT_S
-            self.results.add(key, peer.name,
+            self.results.add(key, peer.name, number,
                              rate(self._files(root, order, number, readers, limit_s)))
         finally:
             peer.unmount()
@@ -109,7 +123,7 @@ class ReadingBench:
         try:
             drop_caches()
             limit_s = SLOW_LIMIT_S if peer.slow else COLD_LIMIT_S
-            self.results.add(key, peer.name,
+            self.results.add(key, peer.name, number,
                              rate(self._files(root, order, number, readers, limit_s)))
         finally:
             peer.unmount()
@@ -120,7 +134,7 @@ class ReadingBench:
         root = peer.mount()
         try:
             limit_s = SLOW_LIMIT_S if peer.slow else 0
-            self.results.add(key, peer.name,
+            self.results.add(key, peer.name, number,
                              rate(self._files(root, order, number, readers, limit_s)))
         finally:
             peer.unmount()
@@ -137,7 +151,7 @@ class ReadingBench:
         try:
             drop_caches()  # what others paid for would be free
             self.tools.read("scan", root, cgroup=group)
-            self.results.add(key, peer.name,
+            self.results.add(key, peer.name, number,
                              rate(self._files(root, order, number, readers, MEMORY_LIMIT_S, group)))
         finally:
             peer.unmount()

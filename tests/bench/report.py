@@ -2,9 +2,7 @@
 import statistics
 from pathlib import Path
 
-from reading import Results
-
-OURS = "betonfs"
+from reading import OURS, Results
 
 
 def reading_table(results: Results) -> str:
@@ -23,12 +21,13 @@ def reading_table(results: Results) -> str:
 
 def ratio(by_peer: dict, peer: str) -> float | None:
     """The median of the rounds' ratios; rounds are interleaved, so each has seen the same noise."""
-    pairs = list(zip(by_peer.get(OURS, []), by_peer.get(peer, [])))
-    return statistics.median(a / b for a, b in pairs) if pairs else None
+    ours, theirs = by_peer.get(OURS, {}), by_peer.get(peer, {})
+    both = set(ours) & set(theirs)
+    return statistics.median(ours[n] / theirs[n] for n in both) if both else None
 
 
 def _cell(by_peer: dict, peer: str) -> str:
-    rates = by_peer.get(peer)
+    rates = list(by_peer.get(peer, {}).values())
     if not rates:
         return "-"
     text = _short(statistics.median(rates))
@@ -64,47 +63,54 @@ def _plain(value) -> str:
     return "-" if value is None else str(value)
 
 
-# ---- The chart: a panel per case, a bar per peer, logarithmic.
+# ---- The chart: a panel per case, a bar per peer; each panel has its own scale.
 
-COLOURS = ["#0b6e4f", "#6bbf9c", "#b7ddcb", "#555555", "#3b6fb6", "#e0a030", "#b05070", "#999999",
-           "#cccccc"]
+COLOURS = {"betonfs": "#0b6e4f", "betonfs push=off": "#8fcfb5", "directory": "#777777",
+           "erofs": "#3b6fb6", "squashfs": "#7ba3d6", "squashfuse_ll": "#e0a030",
+           "fuse-zip": "#b05070", "archivemount": "#cf92a8"}
+NAMES = {"directory": "ext4 directory", "erofs": "EROFS (kernel)", "squashfs": "squashfs (kernel)"}
 PANELS = [("first read", "random", 2), ("re-read", "random", 2), ("cold disk", "random", 2),
           ("cold disk, no scan", "random", 2), ("memory a quarter", "random", 2),
           ("memory a quarter", "quasi", 2)]
+SIZES = {"S": "S, 12 KB", "L": "L, 110 KB"}
+ROW, COLUMN, LEFT, TOP, GAP = 17, 430, 128, 62, 26  # pixels
 
 
 def chart(results: Results, machine: str) -> str:
-    panels = [(corpus, *panel) for corpus in ("S", "L") for panel in PANELS
-              if (corpus, *panel) in results.rates]
-    row_height, width, left = 16, 760, 150
-    y, body = 40, []
-    body.append(f'<text x="10" y="20" font-size="14">files per second, higher is better; '
-                f'{_escape(machine)}</text>')
-    top = max((statistics.median(r) for key in panels for r in results.rates[key].values()),
-              default=1)
-    for key in panels:
-        title = f"{key[0]}: {key[1]}, {key[2]} order, {key[3]} readers"
-        body.append(f'<text x="10" y="{y + 12}" font-size="12" font-weight="bold">{title}</text>')
-        y += 20
-        by_peer = results.rates[key]
-        for peer in sorted(by_peer, key=lambda p: (p != OURS, p)):
-            rate = statistics.median(by_peer[peer])
-            bar = max(2, (width - left - 90) * rate / top)
-            colour = COLOURS[sorted(results_peers(results)).index(peer) % len(COLOURS)]
-            body.append(
-                f'<text x="{left - 6}" y="{y + 11}" font-size="11" text-anchor="end">{peer}</text>'
-                f'<rect x="{left}" y="{y}" width="{bar:.1f}" height="{row_height - 4}" '
-                f'fill="{colour}"/>'
-                f'<text x="{left + bar + 5:.1f}" y="{y + 11}" font-size="11">{_short(rate)}</text>')
-            y += row_height
-        y += 10
+    """Two columns, the small files on the left; a row of panels for each case."""
+    body, y = [], TOP
+    for panel in PANELS:
+        keys = [(corpus, *panel) for corpus in ("S", "L") if (corpus, *panel) in results.rates]
+        heights = [_panel(results.rates[key], key, 10 + COLUMN * (key[0] == "L"), y, body)
+                   for key in keys]
+        y += max(heights, default=-GAP) + GAP
+    width = 2 * COLUMN + 20
+    head = (f'<text x="10" y="22" font-size="15" font-weight="bold">Files per second, longer is '
+            f'better</text><text x="10" y="40" font-size="11" fill="#555">medians; '
+            f'{_escape(machine)}</text>')
     return (f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{y}" '
-            f'font-family="sans-serif"><rect width="100%" height="100%" fill="white"/>'
-            + "".join(body) + "</svg>\n")
+            f'viewBox="0 0 {width} {y}" font-family="sans-serif">'
+            f'<rect width="100%" height="100%" fill="white"/>{head}{"".join(body)}</svg>\n')
 
 
-def results_peers(results: Results) -> set[str]:
-    return {peer for by_peer in results.rates.values() for peer in by_peer}
+def _panel(by_peer: dict, key: tuple, x: int, y: int, body: list[str]) -> int:
+    """Adds one panel at (x, y); returns its height."""
+    order = {"quasi": "quasi-random"}.get(key[2], key[2])
+    title = f"{SIZES[key[0]]}: {key[1]}, {order} order, {key[3]} readers"
+    body.append(f'<text x="{x}" y="{y}" font-size="12" font-weight="bold">{title}</text>')
+    rates = {p: statistics.median(by_peer[p].values()) for p in COLOURS if p in by_peer}
+    top = max(rates.values())
+    for row, (peer, rate) in enumerate(rates.items()):
+        line = y + 8 + row * ROW
+        bar = max(1.5, (COLUMN - LEFT - 70) * rate / top)
+        body.append(
+            f'<text x="{x + LEFT - 6}" y="{line + 11}" font-size="11" text-anchor="end">'
+            f'{NAMES.get(peer, peer)}</text>'
+            f'<rect x="{x + LEFT}" y="{line}" width="{bar:.1f}" height="{ROW - 4}" '
+            f'fill="{COLOURS[peer]}"/>'
+            f'<text x="{x + LEFT + bar + 5:.1f}" y="{line + 11}" font-size="11">'
+            f'{_short(rate)}</text>')
+    return 8 + len(rates) * ROW
 
 
 def _escape(text: str) -> str:
@@ -113,8 +119,8 @@ def _escape(text: str) -> str:
 
 def to_json(results: Results) -> list[dict]:
     return [{"corpus": key[0], "case": key[1], "order": key[2], "readers": key[3], "peer": peer,
-             "files_per_s": [round(r, 1) for r in rates],
-             "median": round(statistics.median(rates), 1),
+             "files_per_s": {n: round(r, 1) for n, r in rates.items()},
+             "median": round(statistics.median(rates.values()), 1),
              "betonfs_ratio": ratio(by_peer, peer)}
             for key, by_peer in results.rates.items() for peer, rates in by_peer.items()]
 
