@@ -3,31 +3,41 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "fs/sigbus_guard.h"
+
 namespace betonfs {
 namespace {
 
 constexpr std::string_view kOrderSuffix = ".txt";
 
-// Stores all of `contents` for `ino`.  One part goes to the kernel straight from the mapping; with
-// a header in front libfuse puts the two together first.
-int64_t StoreContents(fuse_session* session, Ino ino, const FileContents& contents) {
-  union {  // fuse_bufvec ends in an array of one
-    fuse_bufvec buffers;
-    char room[sizeof(fuse_bufvec) + sizeof(fuse_buf)];
-  };
-  buffers = FUSE_BUFVEC_INIT(0);
-  buffers.count = 0;
-  for (const Bytes part : {contents.header(), contents.payload()}) {
-    if (part.empty()) continue;
-    fuse_buf& buffer = buffers.buf[buffers.count++];
-    buffer = fuse_buf{};
-    buffer.size = part.size();
-    buffer.mem = const_cast<std::byte*>(part.data());
-  }
-  if (buffers.count == 0) return 0;
+int64_t StoreBytes(fuse_session* session, Ino ino, Bytes bytes) {
+  fuse_bufvec buffer{};
+  buffer.count = 1;
+  buffer.buf[0].size = bytes.size();
+  buffer.buf[0].mem = const_cast<std::byte*>(bytes.data());
   const int error =
-      fuse_lowlevel_notify_store(session, ino.value(), 0, &buffers, FUSE_BUF_NO_SPLICE);
-  return error != 0 ? error : static_cast<int64_t>(contents.size_bytes());
+      fuse_lowlevel_notify_store(session, ino.value(), 0, &buffer, FUSE_BUF_NO_SPLICE);
+  return error != 0 ? error : static_cast<int64_t>(bytes.size());
+}
+
+// Header and payload in one piece, since a store takes no more.  (libfuse would put them together,
+// but outside our guard: of a file that was cut short the kernel would get zeros.)
+Result<std::vector<std::byte>> Joined(const FileContents& contents) {
+  return ReadGuarded([&]() -> Result<std::vector<std::byte>> {
+    std::vector<std::byte> joined(contents.size_bytes());
+    const auto middle =
+        std::copy(contents.header().begin(), contents.header().end(), joined.begin());
+    std::copy(contents.payload().begin(), contents.payload().end(), middle);
+    return joined;
+  });
+}
+
+// Stores all of `contents` for `ino`; a payload alone goes to the kernel straight from the mapping.
+int64_t StoreContents(fuse_session* session, Ino ino, const FileContents& contents) {
+  if (contents.size_bytes() == 0) return 0;
+  if (contents.header().empty()) return StoreBytes(session, ino, contents.payload());
+  const auto joined = Joined(contents);
+  return joined ? StoreBytes(session, ino, *joined) : -EIO;
 }
 
 // A list of sample numbers, and where in it the canaries stand.
@@ -35,7 +45,7 @@ class ListOrder {
  public:
   explicit ListOrder(std::vector<uint32_t> samples) : samples_(std::move(samples)) {
     for (uint32_t p = 0; p < samples_.size(); ++p) {
-      if (PagePusher::IsCanary(samples_[p])) canaries_.emplace_back(samples_[p], p);
+      if (IsCanary(SampleIndex{samples_[p]})) canaries_.emplace_back(samples_[p], p);
     }
     std::sort(canaries_.begin(), canaries_.end());
   }
@@ -122,8 +132,12 @@ std::pair<PagePusher*, uint64_t> MountPusher::Find(Ino file) const {
           Number(sample) * per_sample + k};
 }
 
-void MountPusher::OnRead(Ino file, uint64_t payload_offset) {
-  if (const auto [pusher, number] = Find(file); pusher) pusher->OnRead(number, payload_offset);
+void MountPusher::OnRead(Ino file, Extent payload) {
+  if (const auto [pusher, number] = Find(file); pusher) pusher->OnRead(number, payload);
+}
+
+void MountPusher::OnReadAnswered(Ino file, Extent payload) {
+  if (const auto [pusher, number] = Find(file); pusher) pusher->OnReadAnswered(payload);
 }
 
 void MountPusher::OnListed(Ino file) {
@@ -141,7 +155,7 @@ void MountPusher::OnForgotten(Ino file) {
 Result<std::vector<uint64_t>> MountPusher::AllPageStarts() const {
   std::vector<uint64_t> all;
   for (const Shard& shard : tree_.shards().all()) {
-    ASSIGN_OR_RETURN(const auto starts, PageStarts(*shard.dataset));
+    ASSIGN_OR_RETURN(const auto starts, ReadGuarded([&] { return PageStarts(*shard.dataset); }));
     if (!all.empty() && !starts.empty()) all.pop_back();  // the end of the one before
     for (uint64_t start : starts) all.push_back(shard.first_sample + start);
   }

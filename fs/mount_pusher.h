@@ -28,7 +28,8 @@ class MountPusher : public ReadObserver {
   void Start(fuse_session* session);
   void Stop();
 
-  void OnRead(Ino file, uint64_t payload_offset) override;
+  void OnRead(Ino file, Extent payload) override;
+  void OnReadAnswered(Ino file, Extent payload) override;
   void OnListed(Ino file) override;
   void OnLookup(Ino file) override;
   void OnForgotten(Ino file) override;

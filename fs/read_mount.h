@@ -7,7 +7,7 @@
 #include "core/result.h"
 #include "fs/detached.h"
 #include "fs/log.h"
-#include "fs/page_pusher.h"
+#include "fs/push_options.h"
 #include "fs/read_ops.h"
 #include "fs/session.h"
 #include "fs/tree.h"

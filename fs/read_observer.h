@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include "core/bytes.h"
 #include "fs/inode.h"
 
 namespace betonfs {
@@ -14,9 +15,11 @@ class ReadObserver {
  public:
   virtual ~ReadObserver() = default;
 
-  // A READ of the start of `file` is about to be answered; its payload begins at `payload_offset`
-  // of its dataset file.  Before the answer, so that reading ahead starts no later than reading.
-  virtual void OnRead(Ino file, uint64_t payload_offset) = 0;
+  // A READ of the start of `file` is about to be answered with `payload` of its dataset file.
+  // Before the answer, so that reading ahead starts no later than reading.
+  virtual void OnRead(Ino file, Extent payload) = 0;
+  // Part of `file` was answered from `payload`, which no request needs any more.
+  virtual void OnReadAnswered(Ino file, Extent payload) = 0;
   // The kernel has learnt the inode, and may cache its pages: by READDIRPLUS, ...
   virtual void OnListed(Ino file) = 0;
   // ... or by LOOKUP, which a reader sends that goes by a list and never scans.

@@ -21,6 +21,7 @@ namespace {
 // Nothing ever changes; the kernel caps it at what its clock can hold.
 constexpr double kForever_s = 1e9;
 constexpr uint32_t kBlockSizeBytes = 4096;
+constexpr int kParallelDiropsVersion = FUSE_MAKE_VERSION(3, 16);  // of libfuse
 constexpr uint64_t kNumDotEntries = 2;  // "." and ".." come before the tree's own
 
 void Refuse(Reply reply, const char* op, Ino ino, const Error& error, uint64_t offset = 0,
@@ -146,14 +147,13 @@ fuse_lowlevel_ops ReadOps::Table() {
 }
 
 void ReadOps::Init(fuse_conn_info& connection) {
-  const unsigned wanted = FUSE_CAP_ASYNC_READ | FUSE_CAP_NO_OPEN_SUPPORT |
-                          FUSE_CAP_NO_OPENDIR_SUPPORT | FUSE_CAP_READDIRPLUS |
-                          FUSE_CAP_PARALLEL_DIROPS | FUSE_CAP_CACHE_SYMLINKS;
+  unsigned wanted = FUSE_CAP_ASYNC_READ | FUSE_CAP_NO_OPEN_SUPPORT | FUSE_CAP_NO_OPENDIR_SUPPORT |
+                    FUSE_CAP_READDIRPLUS | FUSE_CAP_CACHE_SYMLINKS;
+  // What libfuse does not pass on, the kernel never grants, whatever it offers.
+  if (fuse_version() >= kParallelDiropsVersion) wanted |= FUSE_CAP_PARALLEL_DIROPS;
   granted_capabilities_ = wanted & connection.capable;
-  // (NO_OPEN and NO_OPENDIR are the kernel's word alone; libfuse before 3.16 does not pass
-  // PARALLEL_DIROPS on.)  Nothing else: no READDIRPLUS_AUTO, which would fall back to one LOOKUP
-  // per file, no AUTO_INVAL_DATA, since nothing changes, and no splice, which was measured no
-  // better.
+  // Nothing else: no READDIRPLUS_AUTO, which would fall back to one LOOKUP per file, no
+  // AUTO_INVAL_DATA, since nothing changes, and no splice, which was measured no better.
   connection.want = granted_capabilities_;
   connection.max_read = options_.max_read_bytes;
   connection.max_background = 64;
@@ -284,8 +284,13 @@ void ReadOps::Send(Reply reply, Ino ino, const FileContents& contents, size_t si
   const uint64_t payload_offset = offset > header_size ? offset - header_size : 0;
   const Bytes payload = Cut(contents.payload(), payload_offset, size - header.size());
   const uint64_t sent = header.size() + payload.size();
-  if (observer_ && offset == 0 && sent > 0) observer_->OnRead(ino, contents.payload_offset());
+  if (observer_ && offset == 0 && sent > 0) {
+    observer_->OnRead(ino, {contents.payload_offset(), payload.size()});
+  }
   const int error = std::move(reply).Data(header, payload);
+  if (observer_ && !payload.empty()) {
+    observer_->OnReadAnswered(ino, {contents.payload_offset() + payload_offset, payload.size()});
+  }
   if (error == EFAULT) {
     LogFailedRequest({"read", ino.value(), EIO, offset, size}, "the dataset file became shorter");
   }

@@ -35,7 +35,7 @@ class ReadOps {
   static fuse_lowlevel_ops Table();
 
   OpStats& stats() { return stats_; }
-  // FUSE_CAP_* that were asked for and that the kernel has granted.
+  // FUSE_CAP_* that the kernel offered and that it was really asked for, so has granted.
   uint32_t granted_capabilities() const { return granted_capabilities_; }
 
   void Init(fuse_conn_info& connection);

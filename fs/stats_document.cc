@@ -142,7 +142,8 @@ std::vector<Feature> KernelFeatures(uint32_t granted) {
       {"no_open", FUSE_CAP_NO_OPEN_SUPPORT, "the kernel sends an OPEN for every file"},
       {"no_opendir", FUSE_CAP_NO_OPENDIR_SUPPORT, "the kernel sends an OPENDIR for every scan"},
       {"readdirplus", FUSE_CAP_READDIRPLUS, "the kernel sends a LOOKUP for every file"},
-      {"parallel_dirops", FUSE_CAP_PARALLEL_DIROPS, "lookups in one directory wait for each other"},
+      {"parallel_dirops", FUSE_CAP_PARALLEL_DIROPS,
+       "lookups in one directory wait for each other (libfuse asks for it from 3.16 on)"},
       {"async_read", FUSE_CAP_ASYNC_READ, "READs of one file wait for each other"},
       {"cache_symlinks", FUSE_CAP_CACHE_SYMLINKS, "links are read every time"},
   };

@@ -6,7 +6,8 @@
 #include <vector>
 
 #include "fs/op_stats.h"
-#include "fs/page_pusher.h"
+#include "fs/push_counters.h"
+#include "fs/push_options.h"
 
 namespace betonfs {
 

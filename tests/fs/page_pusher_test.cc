@@ -84,16 +84,18 @@ class PagePusherTest : public ::testing::Test {
   void ListAll() {
     for (uint64_t s = 0; s < dataset_->num_samples(); ++s) pusher_->OnListed(s);
   }
-  uint64_t OffsetOf(uint64_t sample) const {
-    return dataset_->PayloadOf(SampleIndex{sample}, dataset_->schema().payload_field(0))->offset;
+  Extent ExtentOf(uint64_t sample) const {
+    const auto payload =
+        dataset_->PayloadOf(SampleIndex{sample}, dataset_->schema().payload_field(0));
+    return {payload->offset, payload->bytes.size()};
   }
-  uint64_t UnitOf(uint64_t sample) const { return OffsetOf(sample) / kUnitBytes; }
+  uint64_t UnitOf(uint64_t sample) const { return ExtentOf(sample).offset / kUnitBytes; }
   // An offer that meets the queue's lock taken is dropped, and the next read of the unit makes it
   // again.  So does this one, but not for ever: a full queue drops too.
   void Read(uint64_t sample) {
     for (int turn = 0; turn < 100; ++turn) {
       const uint64_t dropped = pusher_->counters().offers_dropped;
-      pusher_->OnRead(sample, OffsetOf(sample));
+      pusher_->OnRead(sample, ExtentOf(sample));
       if (pusher_->counters().offers_dropped == dropped) return;
       std::this_thread::sleep_for(std::chrono::microseconds(turn));
     }
@@ -134,7 +136,7 @@ TEST(PushMode, HasThreeNames) {
 TEST(Canary, IsOneOfEvery64) {
   for (uint64_t block = 0; block < 1000; ++block) {
     int canaries = 0;
-    for (uint64_t i = 0; i < 64; ++i) canaries += PagePusher::IsCanary(block * 64 + i);
+    for (uint64_t i = 0; i < 64; ++i) canaries += IsCanary(SampleIndex{block * 64 + i});
     EXPECT_EQ(canaries, 1) << "block " << block;
   }
 }
@@ -145,7 +147,7 @@ TEST_F(PagePusherTest, TheFirstReadBringsTheRestOfItsUnitButForCanaries) {
   Read(300);
   std::set<uint64_t> wanted;
   for (uint64_t s : SamplesOfUnit(300)) {
-    if (s != 300 && !PagePusher::IsCanary(s)) wanted.insert(s);
+    if (s != 300 && !IsCanary(SampleIndex{s})) wanted.insert(s);
   }
   EXPECT_GT(wanted.size(), 50u);
   EXPECT_EQ(Pushed(), wanted);
@@ -379,11 +381,11 @@ TEST_F(PagePusherTest, ASparseOrderIsPushedSampleBySampleAheadOfTheReader) {
   const auto pushed = Pushed();
   for (uint64_t p = 0; p < window; ++p) {
     const uint64_t sample = Number(order.At(p));
-    EXPECT_EQ(pushed.contains(sample), !PagePusher::IsCanary(sample));
+    EXPECT_EQ(pushed.contains(sample), !IsCanary(SampleIndex{sample}));
   }
   // The reader comes to a canary: the pusher goes on.
   uint64_t p = window / 2;
-  while (!PagePusher::IsCanary(Number(order.At(p)))) ++p;
+  while (!IsCanary(order.At(p))) ++p;
   Read(Number(order.At(p)));
   Eventually([&] { return pusher_->counters().plan_ahead == p + window; });
   EXPECT_EQ(pusher_->counters().plan_position, p);

@@ -21,12 +21,13 @@ using test::FakeName;
 
 class CountingObserver : public ReadObserver {
  public:
-  void OnRead(Ino, uint64_t) override { ++reads; }
+  void OnRead(Ino, Extent) override { ++reads; }
+  void OnReadAnswered(Ino, Extent) override { ++answered; }
   void OnListed(Ino) override { ++listed; }
   void OnLookup(Ino) override { ++looked_up; }
   void OnForgotten(Ino) override { ++forgotten; }
 
-  std::atomic<int> reads{0}, listed{0}, looked_up{0}, forgotten{0};
+  std::atomic<int> reads{0}, answered{0}, listed{0}, looked_up{0}, forgotten{0};
 };
 
 // A file on disk and everything a mount of it needs but the kernel.
@@ -44,6 +45,7 @@ class Mounted {
   }
 
   FakeKernel& kernel() { return *kernel_; }
+  const ReadOps& ops() const { return *ops_; }
   CountingObserver& observer() { return observer_; }
   std::string Contents(std::string_view path) {
     const FakeEntry entry = kernel_->LookupPath(path);
@@ -83,6 +85,14 @@ TEST(ReadOps, AsksTheKernelForWhatMakesItFast) {
   EXPECT_EQ(mount.kernel().Open(FUSE_ROOT_ID).error, ENOSYS);
   EXPECT_EQ(mount.kernel().Opendir(FUSE_ROOT_ID).error, ENOSYS);
   EXPECT_EQ(mount.kernel().Ask(FUSE_FLUSH, FUSE_ROOT_ID, std::string(24, '\0')).error, ENOSYS);
+}
+
+// The numbers of these FUSE_CAP_* are those of the protocol.
+TEST(ReadOps, WhatItCallsGrantedIsWhatTheKernelWasAskedFor) {
+  Mounted mount(test::NamedBeton().Build());
+  const uint32_t asked =
+      FUSE_ASYNC_READ | FUSE_DO_READDIRPLUS | FUSE_PARALLEL_DIROPS | FUSE_CACHE_SYMLINKS;
+  EXPECT_EQ(mount.ops().granted_capabilities() & asked, mount.kernel().init_flags() & asked);
 }
 
 TEST(ReadOps, NamesAndAttributesAreTheKernelsToKeep) {

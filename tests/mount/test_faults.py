@@ -6,11 +6,11 @@ import os
 import pathlib
 import signal
 import subprocess
-import threading
 
 import pytest
 from support import mounts
 from support.daemon import Corpus, Daemon, daemon, forget_pages, has_zombie_child
+from support.readers import Readers
 
 FAULTY_FS = pathlib.Path(os.environ["BETONFS_BUILD"]) / "bin" / "faulty_fs"
 
@@ -18,49 +18,6 @@ FAULTY_FS = pathlib.Path(os.environ["BETONFS_BUILD"]) / "bin" / "faulty_fs"
 @pytest.fixture
 def corpus(tmp_path):
     return Corpus(tmp_path)
-
-
-class Readers:
-    """Threads that read all the time.  A read gives the right bytes or one of `allowed`."""
-
-    def __init__(self, corpus, point, allowed, count=4):
-        self.stop = threading.Event()
-        self.num_good = 0
-        self.failures = []
-        self.wrong = []
-        self.threads = [
-            threading.Thread(target=self._read, args=(corpus, pathlib.Path(point), allowed, i))
-            for i in range(count)
-        ]
-
-    def _read(self, corpus, point, allowed, start):
-        paths = list(corpus.contents)
-        turn = start * 37
-        while not self.stop.is_set():
-            path = paths[turn % len(paths)]
-            turn += 1
-            try:
-                got = (point / path).read_bytes()
-            except OSError as error:
-                (self.failures if error.errno in allowed else self.wrong).append((path, error))
-                continue
-            if got == corpus.contents[path]:
-                self.num_good += 1
-            else:
-                self.wrong.append((path, "wrong bytes"))
-
-    def __enter__(self):
-        for thread in self.threads:
-            thread.start()
-        mounts.wait_until(lambda: self.num_good > 20, "readers at work")
-        return self
-
-    def __exit__(self, *_):
-        self.stop.set()
-        for thread in self.threads:
-            thread.join(timeout=60)
-        assert not any(thread.is_alive() for thread in self.threads), "a reader hangs"
-        assert not self.wrong, self.wrong[:5]
 
 
 # ---- The file changes underneath.

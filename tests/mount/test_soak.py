@@ -5,7 +5,6 @@ descriptors and threads stay what they were.
 """
 
 import collections
-import contextlib
 import json
 import math
 import mmap
@@ -18,6 +17,7 @@ import traceback
 
 from support import mounts
 from support.daemon import Corpus, daemon
+from support.memory_group import memory_limit
 
 LENGTH_S = float(os.environ.get("BETONFS_SOAK_S", "40"))
 NUM_PROCESSES = 8
@@ -168,37 +168,6 @@ def start_readers(corpus, point, end, directory):
                 os._exit(0)
         reports[pid] = report
     return reports
-
-
-def own_memory_cgroup():
-    """The directory of this process's memory control group, v1 or v2; None if there is none."""
-    for line in pathlib.Path("/proc/self/cgroup").read_text("ascii").splitlines():
-        _, controllers, path = line.split(":", 2)
-        if controllers == "memory":
-            return pathlib.Path("/sys/fs/cgroup/memory" + path)
-        if controllers == "" and pathlib.Path("/sys/fs/cgroup/cgroup.controllers").exists():
-            return pathlib.Path("/sys/fs/cgroup" + path)
-    return None
-
-
-@contextlib.contextmanager
-def memory_limit(limit_bytes):
-    """A control group for the daemon and the readers, smaller than what they read.  Yields a function
-    that moves a process into it, and whether there is such a group."""
-    parent = own_memory_cgroup()
-    group = parent and parent / f"betonfs-soak-{os.getpid()}"
-    try:
-        group.mkdir()
-        knob = "memory.limit_in_bytes" if "/memory/" in str(group) else "memory.max"
-        (group / knob).write_text(str(limit_bytes))
-    except (AttributeError, OSError):
-        yield lambda pid: None, False
-        return
-    try:
-        yield lambda pid: (group / "cgroup.procs").write_text(str(pid)), True
-    finally:
-        mounts.wait_until(lambda: not (group / "cgroup.procs").read_text(), "the group is empty")
-        group.rmdir()
 
 
 def evict(corpus, point, chance):
