@@ -340,9 +340,10 @@ TEST_F(PagePusherTest, LookupsThatReadsFollowReadAheadEveryUnit) {
   EXPECT_GT(pusher_->counters().units_skipped, 45u);
 }
 
+// Holds the order, since the pusher outlives what a test has on its stack.
 PushPlan PlanOf(const SamplingOrder& order) {
-  return {"plan", order.size(), [&order](uint64_t p) { return order.At(p); },
-          [&order](SampleIndex s) { return order.PositionOf(s); }};
+  return {"plan", order.size(), [order](uint64_t p) { return order.At(p); },
+          [order](SampleIndex s) { return order.PositionOf(s); }};
 }
 
 // Waits for the pusher to be as far ahead as it will go without a reader.
