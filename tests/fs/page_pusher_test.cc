@@ -302,10 +302,11 @@ TEST_F(PagePusherTest, AMountThatIsGoneEndsThePushing) {
 
 TEST_F(PagePusherTest, AReaderIsNeverHeldUpByAFullQueue) {
   options_.mode = PushMode::kPage;
-  Start(1500, 4000);  // a unit each, of which the queue holds 1,024
+  Start(3600, 1300);  // three to a unit, so that each has something to push
   ListAll();
   OpenGate(false);
-  for (uint64_t s = 0; s < 1500; ++s) Read(s);  // returns although no store does
+  // 1,200 units, of which the queue holds 1,024; returns although no store does.
+  for (uint64_t s = 0; s < 3600; s += 3) Read(s);
   EXPECT_GT(pusher_->counters().offers_dropped, 0u);
   OpenGate(true);
 }
