@@ -22,7 +22,7 @@ class Peer:
     needs: tuple[str, ...] = ()
     file_system: str | None = None  # of the kernel
     slow = False                    # measured on as many files as it manages in the time given
-    max_files: int | None = None    # refuses larger corpora, with this as the reason
+    by_name = False                 # measured only when asked for
 
     def __init__(self, corpus: Corpus, tools: Tools):
         self.corpus, self.tools = corpus, tools
@@ -188,7 +188,7 @@ class BetonfsOff(Betonfs):
 
 
 class BetonfsPage(Betonfs):
-    name, options = "betonfs push=page", "push=page"
+    name, options, by_name = "betonfs push=page", "push=page", True
 
 
 PEERS = [Betonfs, BetonfsOff, BetonfsPage, Ext4, Erofs, Squashfs, SquashfuseLl, FuseZip,
@@ -199,7 +199,7 @@ def usable(corpus: Corpus, tools: Tools, names: list[str] | None) -> tuple[list[
     """The peers that can run here, their images made, and why the others cannot."""
     peers, skipped = [], []
     for kind in PEERS:
-        if names and kind.name not in names:
+        if kind.name not in names if names else kind.by_name:
             continue
         peer = kind(corpus, tools)
         why_not = peer.why_not()

@@ -9,8 +9,8 @@ from peers import Peer
 OURS = "betonfs"
 ORDERS = ("sequential", "random", "quasi")
 SLOW_LIMIT_S = 3      # for peers that would take hours
-COLD_LIMIT_S = 10
-MEMORY_LIMIT_S = 10
+COLD_LIMIT_S = 6
+MEMORY_LIMIT_S = 6
 LEAST_RESIDENT = 0.98
 
 
