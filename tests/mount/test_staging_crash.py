@@ -1,6 +1,7 @@
 """kill -9 at any moment: every closed file is there again, and OUT.beton is the old or the new one.
 
-BETONFS_CRASHES says how often each of the two tests kills the daemon (default 12)."""
+BETONFS_CRASHES says how often each of the two tests kills the daemon (default 12), BETONFS_SEED what
+they do until then (default 1)."""
 
 import os
 import random
@@ -12,6 +13,7 @@ from support.mounts import betonfs, mounted
 from support.stage_mounts import contents, staged
 
 CRASHES = int(os.environ.get("BETONFS_CRASHES", "12"))
+SEED = int(os.environ.get("BETONFS_SEED", "1"))
 
 
 class Writer(threading.Thread):
@@ -68,7 +70,7 @@ def check_promise(root, writer):
 
 
 def test_killed_while_files_are_written():
-    rng = random.Random(1)
+    rng = random.Random(SEED)
     closed = {}
     with staged() as staging:
         for crash in range(CRASHES):
@@ -88,7 +90,7 @@ def test_killed_while_files_are_written():
 
 
 def test_killed_while_committing():
-    rng = random.Random(2)
+    rng = random.Random(SEED)
     with staged() as staging:
         for number in range(300):
             (staging.point / f"{number}.bin").write_bytes(rng.randbytes(rng.randrange(20_000)))
