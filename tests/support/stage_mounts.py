@@ -42,11 +42,11 @@ class Staging:
         return int((self.point / ".betonfs" / "pid").read_text())
 
     def kill(self):
-        """The daemon dies as it stands, and the dead mount is cleared away."""
+        """The daemon dies as it stands.  The dead mount stays, so that nobody writes into the directory
+        below it; mount() clears it away."""
         pid = self.pid()
         os.kill(pid, signal.SIGKILL)
         wait_until(lambda: is_gone(pid), f"daemon {pid} is gone")
-        self.clear()
 
     def clear(self):
         """No mount and no daemon is left, whatever state they were in."""
