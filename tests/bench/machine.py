@@ -6,6 +6,7 @@ import os
 import platform
 import shutil
 import subprocess
+import time
 from pathlib import Path
 
 
@@ -77,6 +78,9 @@ class MemoryGroup:
         for base, knob in (("/sys/fs/cgroup/memory", "memory.limit_in_bytes"),
                            ("/sys/fs/cgroup", "memory.max")):
             directory = Path(base) / name
+            if not (Path(base) / "cgroup.procs").exists():
+                self.why_not = self.why_not or f"no control groups at {base}"
+                continue
             try:
                 directory.mkdir()
             except OSError as error:
@@ -95,9 +99,13 @@ class MemoryGroup:
         (self.dir / "cgroup.procs").write_text(str(os.getpid()))
 
     def remove(self) -> None:
-        if self.dir:
+        """Waits for the daemon to be gone, or the next group would find this one in its place."""
+        deadline = time.monotonic() + 30
+        while self.dir and time.monotonic() < deadline:
             with contextlib.suppress(OSError):
                 self.dir.rmdir()
+                self.dir = None
+            time.sleep(0.01)
 
 
 def which(program: str) -> bool:
