@@ -28,7 +28,7 @@ def test_a_file_cut_short_gives_eio_and_the_daemon_lives(corpus):
         with Readers(corpus, mount.point, {errno.EIO}) as readers:
             os.truncate(corpus.file, len(corpus.bytes) // 2)
             forget_pages(mount.point, corpus.contents)
-            mounts.wait_until(lambda: len(readers.failures) > 20, "readers meet the cut")
+            mounts.wait_until(lambda: readers.num_failures > 20, "readers meet the cut")
         assert mount.is_alive()
         failed = corpus.compare(mount.point, may_fail=lambda path: True)
         lost = [path for path in corpus.contents
@@ -246,7 +246,7 @@ def test_kill_9_is_an_error_for_readers_and_the_next_mount_clears_it_away(corpus
         helpers = mount.children()
         with Readers(corpus, mount.point, {errno.ENOTCONN, errno.ECONNABORTED}) as readers:
             assert mount.stop(signal.SIGKILL) == -signal.SIGKILL
-            mounts.wait_until(lambda: len(readers.failures) > 20, "readers meet the dead mount")
+            mounts.wait_until(lambda: readers.num_failures > 20, "readers meet the dead mount")
         assert mounts.is_mounted(mount.point)
         with daemon(corpus.file, point=mount.point) as again:
             assert corpus.compare(again.point) == []

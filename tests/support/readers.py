@@ -2,6 +2,7 @@
 
 import pathlib
 import threading
+import time
 
 from support import mounts
 
@@ -12,7 +13,8 @@ class Readers:
     def __init__(self, corpus, point, allowed, count=4):
         self.stop = threading.Event()
         self.num_good = 0
-        self.failures = []
+        self.num_failures = 0
+        self.first_failure = None
         self.wrong = []
         self.threads = [
             threading.Thread(target=self._read, args=(corpus, pathlib.Path(point), allowed, i))
@@ -28,7 +30,12 @@ class Readers:
             try:
                 got = (point / path).read_bytes()
             except OSError as error:
-                (self.failures if error.errno in allowed else self.wrong).append((path, error))
+                if error.errno in allowed:
+                    self.num_failures += 1
+                    self.first_failure = self.first_failure or (path, error)
+                    time.sleep(0.005)  # readers of nothing leave the processors to the next mount
+                else:
+                    self.wrong.append((path, error))
                 continue
             if got == corpus.contents[path]:
                 self.num_good += 1
