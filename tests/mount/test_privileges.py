@@ -58,7 +58,9 @@ def test_inherited_descriptors_are_closed(corpus, tmp_path):
 def test_no_core_dump_of_the_daemon(corpus):
     with daemon(corpus.file, cwd=corpus.file.parent) as mount:
         os.kill(mount.pid, signal.SIGSEGV)
-        assert mount.process.wait(timeout=60) == -signal.SIGSEGV
+        status = mount.process.wait(timeout=60)
+        # A sanitizer has a word to say first and exits.
+        assert status == -signal.SIGSEGV if HAS_FILTER else status != 0
         assert not list(corpus.file.parent.glob("core*"))
 
 
