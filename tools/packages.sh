@@ -25,7 +25,7 @@ TEST_PACKAGES=(
 # shellcheck disable=SC2034
 CLIENT_PACKAGES=(
   python3-pil python3-opencv python3-skimage python3-torchvision
-  ffmpeg imagemagick file rsync tar attr zip unzip vim sqlite3 procps psmisc
+  ffmpeg imagemagick file rsync tar attr zip unzip vim sqlite3 procps psmisc xfsprogs
 )
 
 # install_missing PACKAGE...: installs with apt what is not installed yet; asks for root only then.
