@@ -44,7 +44,7 @@ StatsSnapshot Snapshot(const ReadMountOptions& options, ReadOps& ops, const Moun
   stats.push_mode = options.push.mode;
   stats.push = pusher.counters();
   stats.features = KernelFeatures(ops.granted_capabilities());
-  const std::string& readahead = session.readahead_report();
+  const std::string readahead = session.readahead_report();
   stats.features.push_back({"readahead_raised", readahead.ends_with("KiB"), readahead});
   return stats;
 }

@@ -237,7 +237,9 @@ void Session::RaiseReadahead() {
   if (readahead_fd_ < 0) return;
   const std::string value = std::to_string(options_.readahead_kib);
   const bool written = write(readahead_fd_, value.data(), value.size()) >= 0;
-  readahead_report_ = written ? value + " KiB" : FailErrno("not raised", errno).value().message;
+  std::string report = written ? value + " KiB" : FailErrno("not raised", errno).value().message;
+  const std::lock_guard lock(readahead_mutex_);
+  readahead_report_ = std::move(report);
 }
 
 }  // namespace betonfs

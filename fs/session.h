@@ -4,6 +4,7 @@
 #include <csignal>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
@@ -69,8 +70,12 @@ class Session {
   // For fuse_lowlevel_notify_*.  Those may wait for requests, so never from a request's thread.
   fuse_session* get() const { return session_; }
   const std::string& mountpoint() const { return mountpoint_; }  // absolute, without links
-  // "1024 KiB", or why the kernel's readahead was left as it was.  Settled when `on_answer` runs.
-  const std::string& readahead_report() const { return readahead_report_; }
+  // "1024 KiB", or why the kernel's readahead was left as it was.  Settled when `on_answer` runs;
+  // any thread may ask before.
+  std::string readahead_report() const {
+    const std::lock_guard lock(readahead_mutex_);
+    return readahead_report_;
+  }
 
  private:
   class Watcher;
@@ -89,6 +94,7 @@ class Session {
   sigset_t old_mask_{};
   struct sigaction old_wake_ {};
   int readahead_fd_ = -1;
+  mutable std::mutex readahead_mutex_;  // requests may ask for the report while it is settled
   std::string readahead_report_;
 };
 

@@ -105,12 +105,13 @@ def test_every_byte_is_right_whatever_happens_and_the_end_comes_under_load(corpu
     size_bytes = len(corpus.bytes)
     with memory_limit(size_bytes // 4 + (64 << 20)) as (confine, _), contextlib.ExitStack() as stack:
         mount = stack.enter_context(daemon(corpus.file, options=options))
-        confine(mount.pid)
+        if not os.environ.get("BETONFS_SANITIZE"):  # which takes more memory than the group has
+            confine(mount.pid)
         scan(corpus, mount.point, None)
         readers = stack.enter_context(Readers(corpus, mount.point, GONE))
         stack.enter_context(Trouble(corpus, mount.point, options))
         mounts.wait_until(lambda: readers.num_good > NUM_GOOD, "readers have read a while")
-        if options.startswith("push=page"):
+        if options == "push=page" and not os.environ.get("BETONFS_SANITIZE"):
             assert figure(mount.point, "push_files_total") > 0
         assert not readers.num_failures, readers.first_failure
         assert mount.stop() == 0, mount.log()
