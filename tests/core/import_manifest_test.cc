@@ -2,11 +2,13 @@
 #include <gtest/gtest.h>
 
 #include "core/import_plan.h"
+#include "tests/support/import_columns.h"
 #include "tests/support/temp_dir.h"
 
 namespace betonfs {
 namespace {
 
+using test::Columns;
 using test::TempDir;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
@@ -32,14 +34,6 @@ class ImportManifestTest : public ::testing::Test {
     if (plan) return "taken";
     EXPECT_EQ(plan.error().kind, ErrorKind::kInvalidArgument);
     return plan.error().message;
-  }
-  // "name type" of each column.
-  static std::vector<std::string> Columns(const ImportPlan& plan) {
-    std::vector<std::string> columns;
-    for (const ImportColumn& column : plan.columns) {
-      columns.push_back(column.field.name + " " + FieldTypeName(column.field.type));
-    }
-    return columns;
   }
   static std::string JsonOf(const ImportPlan& plan, size_t column, size_t sample) {
     const PayloadOrigin& origin = plan.columns[column].payloads[sample];

@@ -2,12 +2,14 @@
 #include <gtest/gtest.h>
 
 #include "core/import_plan.h"
+#include "tests/support/import_columns.h"
 #include "tests/support/tar_file.h"
 #include "tests/support/temp_dir.h"
 
 namespace betonfs {
 namespace {
 
+using test::Columns;
 using test::TarFile;
 using test::TempDir;
 using ::testing::ElementsAre;
@@ -33,13 +35,6 @@ class ImportShardsTest : public ::testing::Test {
     if (plan) return "taken";
     EXPECT_EQ(plan.error().kind, ErrorKind::kInvalidArgument);
     return plan.error().message;
-  }
-  static std::vector<std::string> Columns(const ImportPlan& plan) {
-    std::vector<std::string> columns;
-    for (const ImportColumn& column : plan.columns) {
-      columns.push_back(column.field.name + " " + FieldTypeName(column.field.type));
-    }
-    return columns;
   }
 
   const TempDir dir_;
