@@ -36,6 +36,38 @@ const char* LinkKind(const PlannedLink& link) {
   return link.kind == PlannedLink::Kind::kSymlink ? "symlink" : "hard link";
 }
 
+// Throws nlohmann's exception where a value is of another type than ToJson() writes.
+CommitReport ReportOf(const nlohmann::json& json) {
+  CommitReport report;
+  report.dry_run = json.value("dry_run", false);
+  report.beton_path = json.value("path", "");
+  report.num_samples = json.value("samples", uint64_t{0});
+  report.payload_bytes = json.value("payload_bytes", uint64_t{0});
+  report.file_size_bytes = json.value("file_size_bytes", uint64_t{0});
+  report.schema = json.value("field", "");
+  report.classes = json.value("classes", std::vector<std::string>());
+  report.page_size_bytes = json.value("page_size_bytes", uint64_t{0});
+  report.num_pages = json.value("pages", uint64_t{0});
+  report.rewritten = json.value("rewritten", false);
+  report.dead_bytes = json.value("dead_bytes", uint64_t{0});
+  report.moved_bytes = json.value("moved_bytes", uint64_t{0});
+  report.carried_bytes = json.value("carried_bytes", uint64_t{0});
+  report.carried_by_reflink = json.value("carried_by", "") == "reflink";
+  report.oversize = json.value("oversize", std::vector<std::string>());
+  report.warnings = json.value("warnings", std::vector<std::string>());
+  report.seconds = json.value("seconds", 0.0);
+  for (const auto& skip : json.value("skipped", nlohmann::json::array())) {
+    report.skipped.push_back({skip.value("path", ""), skip.value("reason", "")});
+  }
+  for (const auto& link : json.value("links", nlohmann::json::array())) {
+    const bool is_symlink = link.value("kind", "") == "symlink";
+    report.links.push_back({link.value("path", ""), link.value("target", ""),
+                            is_symlink ? PlannedLink::Kind::kSymlink : PlannedLink::Kind::kHardLink,
+                            link.value("followed", true)});
+  }
+  return report;
+}
+
 }  // namespace
 
 std::string CommitReport::ToText() const {
@@ -112,34 +144,11 @@ Result<CommitReport> CommitReport::FromJson(const std::string& text) {
   if (!json.is_object() || !json.contains("samples")) {
     return Fail(ErrorKind::kCorrupt, "not the report of a commit");
   }
-  CommitReport report;
-  report.dry_run = json.value("dry_run", false);
-  report.beton_path = json.value("path", "");
-  report.num_samples = json.value("samples", uint64_t{0});
-  report.payload_bytes = json.value("payload_bytes", uint64_t{0});
-  report.file_size_bytes = json.value("file_size_bytes", uint64_t{0});
-  report.schema = json.value("field", "");
-  report.classes = json.value("classes", std::vector<std::string>());
-  report.page_size_bytes = json.value("page_size_bytes", uint64_t{0});
-  report.num_pages = json.value("pages", uint64_t{0});
-  report.rewritten = json.value("rewritten", false);
-  report.dead_bytes = json.value("dead_bytes", uint64_t{0});
-  report.moved_bytes = json.value("moved_bytes", uint64_t{0});
-  report.carried_bytes = json.value("carried_bytes", uint64_t{0});
-  report.carried_by_reflink = json.value("carried_by", "") == "reflink";
-  report.oversize = json.value("oversize", std::vector<std::string>());
-  report.warnings = json.value("warnings", std::vector<std::string>());
-  report.seconds = json.value("seconds", 0.0);
-  for (const auto& skip : json.value("skipped", nlohmann::json::array())) {
-    report.skipped.push_back({skip.value("path", ""), skip.value("reason", "")});
+  try {
+    return ReportOf(json);
+  } catch (const nlohmann::json::exception& error) {
+    return Fail(ErrorKind::kCorrupt, Cat("not the report of a commit: ", error.what()));
   }
-  for (const auto& link : json.value("links", nlohmann::json::array())) {
-    const bool is_symlink = link.value("kind", "") == "symlink";
-    report.links.push_back({link.value("path", ""), link.value("target", ""),
-                            is_symlink ? PlannedLink::Kind::kSymlink : PlannedLink::Kind::kHardLink,
-                            link.value("followed", true)});
-  }
-  return report;
 }
 
 }  // namespace betonfs

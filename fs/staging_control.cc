@@ -122,9 +122,13 @@ std::string FormatCommitError(const Error& error) {
 Result<CommitReport> ParseCommitDocument(const std::string& text) {
   const json document = json::parse(text, nullptr, /*allow_exceptions=*/false);
   if (!document.is_object() || !document.contains("error")) return CommitReport::FromJson(text);
-  const json& error = document["error"];
-  return Fail(KindNamed(error.value("kind", "io")), error.value("message", "commit failed"),
-              error.value("errno", 0));
+  try {
+    const json& error = document["error"];
+    return Fail(KindNamed(error.value("kind", "io")), error.value("message", "commit failed"),
+                error.value("errno", 0));
+  } catch (const json::exception& error) {  // values of other types
+    return Fail(ErrorKind::kCorrupt, Cat("not the error of a commit: ", error.what()));
+  }
 }
 
 const std::vector<StagingControl::Name>& StagingControl::Names() {

@@ -317,22 +317,5 @@ TEST_F(StagingCommitTest, AFullDiskLeavesOldDatasetAndWorkAreaAsTheyWere) {
   EXPECT_EQ(FilesOf(dir_ / "full.beton"), (Files{{"one", "1"}, {"two", "2"}}));
 }
 
-TEST(CommitReport, SurvivesItsWayThroughJson) {
-  CommitReport report;
-  report.beton_path = "/a \"b\".beton";
-  report.num_samples = 3;
-  report.carried_bytes = 7;
-  report.carried_by_reflink = true;
-  report.skipped.push_back({"x\ny", "junk name"});
-  report.links.push_back({"l", "t", PlannedLink::Kind::kHardLink, true});
-  report.oversize = {"huge"};
-  const auto back = CommitReport::FromJson(report.ToJson());
-  ASSERT_TRUE(back);
-  EXPECT_EQ(back->ToJson(), report.ToJson());
-  EXPECT_THAT(back->ToText(), testing::HasSubstr("by reflink"));
-  EXPECT_FALSE(CommitReport::FromJson("{\"something\": \"else\"}"));
-  EXPECT_FALSE(CommitReport::FromJson("[1"));
-}
-
 }  // namespace
 }  // namespace betonfs

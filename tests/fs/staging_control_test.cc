@@ -53,7 +53,9 @@ TEST(CommitDocument, AnErrorComesBackAsItself) {
   EXPECT_EQ(back.error().kind, error.kind);
   EXPECT_EQ(back.error().message, error.message);
   EXPECT_EQ(back.error().sys_errno, error.sys_errno);
-  EXPECT_EQ(ParseCommitDocument("").error().kind, ErrorKind::kCorrupt);
+  for (const char* text : {"", "{}", "{\"error\": 7}", "{\"error\": {\"message\": []}}"}) {
+    EXPECT_EQ(ParseCommitDocument(text).error().kind, ErrorKind::kCorrupt) << text;
+  }
 }
 
 TEST(StagingControl, CommitsWhatIsWrittenAndShowsTheReport) {
