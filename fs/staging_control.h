@@ -43,6 +43,10 @@ class StagingControl {
 
   static bool Owns(fuse_ino_t ino) { return ino >= kDirectory; }
 
+  // The control directory's own name in the root, which no other entry may have.
+  static bool IsDirectoryName(fuse_ino_t parent, std::string_view name) {
+    return parent == FUSE_ROOT_ID && name == kDirectoryName;
+  }
   // 0: no such name in the control directory.
   static fuse_ino_t Find(std::string_view name);
   struct stat StatOf(fuse_ino_t ino, uid_t uid, gid_t gid) const;

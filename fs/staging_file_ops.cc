@@ -32,6 +32,7 @@ std::string* ControlContents(const fuse_file_info& file) {
 void StagingOps::Create(Reply reply, fuse_ino_t parent, const char* name, mode_t mode,
                         fuse_file_info* file) {
   if (StagingControl::Owns(parent)) return std::move(reply).Err(EPERM);
+  if (StagingControl::IsDirectoryName(parent, name)) return std::move(reply).Err(EISDIR);
   const auto made = area_.Create(NodeOf(parent), name, static_cast<uint16_t>(mode & 07777),
                                  (file->flags & O_EXCL) != 0);
   if (!made) return Fail(std::move(reply), "create", parent, made.error());

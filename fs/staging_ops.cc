@@ -19,10 +19,6 @@ constexpr uint32_t kMaxWriteBytes = 1u << 20;
 
 int ErrnoFor(const Error& error) { return error.sys_errno ? error.sys_errno : ErrnoOf(error); }
 
-bool IsControlName(fuse_ino_t parent, const char* name) {
-  return parent == FUSE_ROOT_ID && std::string_view(name) == StagingControl::kDirectoryName;
-}
-
 mode_t TypeOf(NodeKind kind) {
   switch (kind) {
     case NodeKind::kFile:
@@ -136,7 +132,7 @@ fuse_entry_param StagingOps::EntryOf(const StageAttr& attr) const {
 // ---- Names --------------------------------------------------------------------------------------
 
 void StagingOps::Lookup(Reply reply, fuse_ino_t parent, const char* name) {
-  if (IsControlName(parent, name) || StagingControl::Owns(parent)) {
+  if (StagingControl::IsDirectoryName(parent, name) || StagingControl::Owns(parent)) {
     const fuse_ino_t ino =
         StagingControl::Owns(parent) ? StagingControl::Find(name) : StagingControl::kDirectory;
     if (ino == 0) return std::move(reply).Err(ENOENT);
@@ -167,21 +163,21 @@ void StagingOps::ForgetMulti(Reply reply, size_t count, fuse_forget_data* forget
 
 void StagingOps::Mknod(Reply reply, fuse_ino_t parent, const char* name, mode_t mode, dev_t) {
   if (!S_ISREG(mode) || StagingControl::Owns(parent)) return std::move(reply).Err(EPERM);
-  if (IsControlName(parent, name)) return std::move(reply).Err(EEXIST);
+  if (StagingControl::IsDirectoryName(parent, name)) return std::move(reply).Err(EEXIST);
   AnswerEntry(std::move(reply), "mknod", parent,
               area_.MakeFile(NodeOf(parent), name, static_cast<uint16_t>(mode & 07777)));
 }
 
 void StagingOps::Mkdir(Reply reply, fuse_ino_t parent, const char* name, mode_t mode) {
   if (StagingControl::Owns(parent)) return std::move(reply).Err(EPERM);
-  if (IsControlName(parent, name)) return std::move(reply).Err(EEXIST);
+  if (StagingControl::IsDirectoryName(parent, name)) return std::move(reply).Err(EEXIST);
   AnswerEntry(std::move(reply), "mkdir", parent,
               area_.MakeDirectory(NodeOf(parent), name, static_cast<uint16_t>(mode & 07777)));
 }
 
 void StagingOps::Symlink(Reply reply, const char* target, fuse_ino_t parent, const char* name) {
   if (StagingControl::Owns(parent)) return std::move(reply).Err(EPERM);
-  if (IsControlName(parent, name)) return std::move(reply).Err(EEXIST);
+  if (StagingControl::IsDirectoryName(parent, name)) return std::move(reply).Err(EEXIST);
   AnswerEntry(std::move(reply), "symlink", parent, area_.MakeSymlink(NodeOf(parent), name, target));
 }
 
@@ -189,7 +185,7 @@ void StagingOps::Link(Reply reply, fuse_ino_t ino, fuse_ino_t parent, const char
   if (StagingControl::Owns(parent) || StagingControl::Owns(ino)) {
     return std::move(reply).Err(EPERM);
   }
-  if (IsControlName(parent, name)) return std::move(reply).Err(EEXIST);
+  if (StagingControl::IsDirectoryName(parent, name)) return std::move(reply).Err(EEXIST);
   AnswerEntry(std::move(reply), "link", ino, area_.Link(NodeOf(ino), NodeOf(parent), name));
 }
 
@@ -199,7 +195,7 @@ void StagingOps::Unlink(Reply reply, fuse_ino_t parent, const char* name) {
 }
 
 void StagingOps::Rmdir(Reply reply, fuse_ino_t parent, const char* name) {
-  if (StagingControl::Owns(parent) || IsControlName(parent, name)) {
+  if (StagingControl::Owns(parent) || StagingControl::IsDirectoryName(parent, name)) {
     return std::move(reply).Err(EPERM);
   }
   Done(std::move(reply), "rmdir", parent, area_.RemoveDirectory(NodeOf(parent), name));
@@ -208,7 +204,8 @@ void StagingOps::Rmdir(Reply reply, fuse_ino_t parent, const char* name) {
 void StagingOps::Rename(Reply reply, fuse_ino_t parent, const char* name, fuse_ino_t new_parent,
                         const char* new_name, unsigned flags) {
   if (StagingControl::Owns(parent) || StagingControl::Owns(new_parent) ||
-      IsControlName(parent, name) || IsControlName(new_parent, new_name)) {
+      StagingControl::IsDirectoryName(parent, name) ||
+      StagingControl::IsDirectoryName(new_parent, new_name)) {
     return std::move(reply).Err(EPERM);
   }
   if ((flags & ~static_cast<unsigned>(RENAME_NOREPLACE)) != 0) return std::move(reply).Err(EINVAL);

@@ -213,8 +213,9 @@ FakeAnswer FakeKernel::Opendir(uint64_t ino) {
   return Ask(FUSE_OPENDIR, ino, BytesOf(fuse_open_in{}));
 }
 
-FakeAnswer FakeKernel::Read(uint64_t ino, uint64_t offset, uint32_t size) {
+FakeAnswer FakeKernel::Read(uint64_t ino, uint64_t offset, uint32_t size, uint64_t handle) {
   fuse_read_in in{};
+  in.fh = handle;
   in.offset = offset;
   in.size = size;
   return Ask(FUSE_READ, ino, BytesOf(in));
@@ -230,9 +231,10 @@ FakeAnswer FakeKernel::ReadAll(uint64_t ino, uint32_t chunk) {
   }
 }
 
-std::vector<FakeName> FakeKernel::Readdir(uint64_t ino, uint64_t offset, uint32_t size,
-                                          int* error) {
+std::vector<FakeName> FakeKernel::Readdir(uint64_t ino, uint64_t offset, uint32_t size, int* error,
+                                          uint64_t handle) {
   fuse_read_in in{};
+  in.fh = handle;
   in.offset = offset;
   in.size = size;
   const FakeAnswer answer = Ask(FUSE_READDIR, ino, BytesOf(in));
@@ -251,8 +253,9 @@ std::vector<FakeName> FakeKernel::Readdir(uint64_t ino, uint64_t offset, uint32_
 }
 
 std::vector<FakeName> FakeKernel::Readdirplus(uint64_t ino, uint64_t offset, uint32_t size,
-                                              int* error) {
+                                              int* error, uint64_t handle) {
   fuse_read_in in{};
+  in.fh = handle;
   in.offset = offset;
   in.size = size;
   const FakeAnswer answer = Ask(FUSE_READDIRPLUS, ino, BytesOf(in));

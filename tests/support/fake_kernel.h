@@ -69,13 +69,14 @@ class FakeKernel {
   FakeAnswer Getattr(uint64_t ino, fuse_attr_out& out);
   FakeAnswer Open(uint64_t ino);
   FakeAnswer Opendir(uint64_t ino);
-  FakeAnswer Read(uint64_t ino, uint64_t offset, uint32_t size);
+  FakeAnswer Read(uint64_t ino, uint64_t offset, uint32_t size, uint64_t handle = 0);
   // The whole file, in reads of `chunk` bytes.
   FakeAnswer ReadAll(uint64_t ino, uint32_t chunk = 128 * 1024);
-  // One READDIR or READDIRPLUS.
-  std::vector<FakeName> Readdir(uint64_t ino, uint64_t offset, uint32_t size, int* error = nullptr);
+  // One READDIR or READDIRPLUS.  `handle` is what OPENDIR gave, if it is answered here.
+  std::vector<FakeName> Readdir(uint64_t ino, uint64_t offset, uint32_t size, int* error = nullptr,
+                                uint64_t handle = 0);
   std::vector<FakeName> Readdirplus(uint64_t ino, uint64_t offset, uint32_t size,
-                                    int* error = nullptr);
+                                    int* error = nullptr, uint64_t handle = 0);
   // All of them, from offset 0 to the empty answer.
   std::vector<FakeName> List(uint64_t ino, uint32_t size = 4096);
   // `size` 0 asks for the size alone (getxattr_out in the body).
