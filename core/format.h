@@ -75,8 +75,7 @@ struct RawTableRow {  // one for each payload, to the end of the file
 };
 static_assert(sizeof(RawTableRow) == 24);
 
-// ---- The index region
-// ----------------------------------------------------------------------------
+// ---- The index region ---------------------------------------------------------------------------
 
 inline constexpr char kTrailerMagic[8] = {'B', 'E', 'T', 'O', 'N', 'F', 'S', '\x1a'};
 inline constexpr uint32_t kIndexVersion = 1;

@@ -9,8 +9,7 @@ namespace betonfs {
 
 // Adds every directory and file of the dataset to an empty tree.
 // Errors: kUnsupported  it has no index region (made by FFCV), or a sample is not one file as it
-// was
-//                       copied in: other fields than `image` in jpg mode or `data`, and `label`
+//                       was copied in: other fields than `image` in jpg mode or `data`, and `label`
 //         kCorrupt      as Dataset
 Status LoadBaseTree(const Dataset& dataset, StagingTree& tree);
 
