@@ -3,15 +3,10 @@
 
 #include <gtest/gtest.h>
 
-#include <memory>
 #include <string>
 #include <vector>
 
-#include "fs/control_files.h"
-#include "fs/document.h"
-#include "fs/manifests.h"
-#include "tests/support/beton_builder.h"
-#include "tests/support/temp_dir.h"
+#include "tests/support/tree_of.h"
 
 namespace betonfs {
 namespace {
@@ -19,126 +14,12 @@ namespace {
 using test::BetonBuilder;
 using test::Blob;
 using test::Int;
-
-// Files on disk and the tree over them.
-class TreeOf {
- public:
-  explicit TreeOf(const std::vector<std::string>& betons, TreeOptions options = {}) {
-    std::vector<std::string> paths;
-    for (const std::string& beton : betons) {
-      paths.push_back(dir_.Write("file" + std::to_string(paths.size()) + ".beton", beton));
-    }
-    auto shards = Shards::Open(paths);
-    if (!shards) {
-      error_ = shards.error().message;
-      return;
-    }
-    shards_ = std::move(*shards);
-    auto tree = Tree::Make(*shards_, options);
-    if (tree) {
-      tree_ = std::move(*tree);
-    } else {
-      error_ = tree.error().message;
-    }
-  }
-
-  const Tree& operator*() const { return *tree_; }
-  const Tree* operator->() const { return tree_.get(); }
-  const std::string& error() const { return error_; }
-
-  // All paths, depth first, each checked to lead back to the inode it was listed with.
-  std::vector<std::string> Paths() const {
-    std::vector<std::string> paths;
-    Walk(Ino::Root(), "", paths);
-    return paths;
-  }
-  std::string Contents(std::string_view path) const {
-    Ino ino = Ino::Root();
-    while (!path.empty()) {
-      const size_t slash = std::min(path.find('/'), path.size());
-      const auto found = tree_->Lookup(ino, path.substr(0, slash));
-      if (!found || !*found) return "no such file";
-      ino = **found;
-      path.remove_prefix(std::min(slash + 1, path.size()));
-    }
-    const auto contents = tree_->Contents(ino);
-    if (!contents) return contents.error().message;
-    return std::string(AsText(contents->header())) + std::string(AsText(contents->payload()));
-  }
-  // Read in odd parts, as a reader that seeks would, and compared with the whole.
-  std::string Document(std::string_view name, size_t part = 7) const {
-    ControlFiles control(*tree_);
-    AddManifests(control, *tree_);
-    const auto found = control.Lookup(ControlFiles::Directory(), name);
-    if (!found || !*found) return "no such document";
-    std::string text;
-    while (text.size() < (*found)->attributes.size_bytes) {
-      text += *control.Read((*found)->ino, text.size(), part);
-    }
-    EXPECT_EQ(text, *control.Read((*found)->ino, 0, 1 << 20));
-    return text;
-  }
-
- private:
-  void Walk(Ino directory, const std::string& prefix, std::vector<std::string>& paths) const {
-    uint64_t cursor = 0;
-    for (bool more = true; more;) {  // one entry a time, so that cursors are tested too
-      more = false;
-      std::string path;
-      Ino child(0);
-      ASSERT_TRUE(
-          tree_->List(directory, cursor, [&](std::string_view name, Ino ino, uint64_t next) {
-            if (more) return false;
-            more = true;
-            cursor = next;
-            child = ino;
-            path = prefix + std::string(name);
-            const auto found = tree_->Lookup(directory, name);
-            EXPECT_TRUE(found && *found && **found == ino) << path;
-            return true;
-          }));
-      if (!more) return;
-      EXPECT_TRUE(tree_->AttributesOf(child)) << path;
-      if (child.is_file()) {
-        EXPECT_EQ(*tree_->PathOf(child), path);
-        EXPECT_EQ(tree_->AttributesOf(child)->size_bytes, tree_->Contents(child)->size_bytes());
-        paths.push_back(path);
-      } else {
-        EXPECT_EQ(*tree_->ParentOf(child), directory) << path;
-        Walk(child, path + "/", paths);
-      }
-    }
-  }
-
-  test::TempDir dir_;
-  std::string error_;
-  std::unique_ptr<Shards> shards_;
-  std::unique_ptr<Tree> tree_;
-};
+using test::Labelled;
+using test::Named;
+using test::Of;
+using test::TreeOf;
 
 using Paths = std::vector<std::string>;
-
-TreeOptions Of(TreeKind kind) {
-  TreeOptions options;
-  options.kind = kind;
-  return options;
-}
-
-BetonBuilder Labelled(const std::vector<int64_t>& labels) {
-  BetonBuilder builder;
-  builder.Field(FieldType::kBytes, "data").Field(FieldType::kInt, "label");
-  for (size_t i = 0; i < labels.size(); ++i) {
-    builder.Sample({Blob("sample " + std::to_string(i)), Int(labels[i])});
-  }
-  return builder;
-}
-
-BetonBuilder Named(const std::vector<std::string>& paths) {
-  BetonBuilder builder;
-  builder.Field(FieldType::kBytes, "data").Paths(paths);
-  for (const std::string& path : paths) builder.Sample({Blob("contents of " + path)});
-  return builder;
-}
 
 TEST(Tree, AutoTakesWhatFitsTheFields) {
   EXPECT_EQ(TreeOf({Named({"a"}).Build()})->kind(), TreeKind::kPaths);
@@ -328,69 +209,6 @@ TEST(ShardDirsTree, GivesEachFileItsDirectory) {
   EXPECT_EQ(labels.Paths(),
             (Paths{"file0/0/00000000.bin", "file1/0/00000001.bin", "file1/5/00000000.bin"}));
   EXPECT_EQ(labels.Contents("file1/5/00000000.bin"), "sample 0");
-}
-
-TEST(Manifests, ListEverySampleWithItsLabel) {
-  const TreeOf tree({Labelled({1, 0}).Build()});
-  EXPECT_EQ(tree.Document("files.txt"), "1/00000000.bin\n0/00000001.bin\n");
-  EXPECT_EQ(tree.Document("file_list.txt"), "1/00000000.bin 1\n0/00000001.bin 0\n");
-  EXPECT_EQ(tree.Document("metadata.jsonl"),
-            "{\"file_name\":\"1/00000000.bin\",\"label\":1}\n"
-            "{\"file_name\":\"0/00000001.bin\",\"label\":0}\n");
-}
-
-BetonBuilder WithJson(const std::string& json) {
-  BetonBuilder builder;
-  builder.Field(FieldType::kBytes, "data")
-      .Field(FieldType::kJson, "info")
-      .Field(FieldType::kFloat, "score");
-  return builder.Sample({Blob("x"), test::JsonText(json), test::Float(0.5)});
-}
-
-TEST(Manifests, MetadataHoldsScalarsAndJson) {
-  EXPECT_EQ(TreeOf({WithJson("{\"a\":\n[1, 2.50]}").Build()}, Of(TreeKind::kFlat))
-                .Document("metadata.jsonl"),
-            "{\"file_name\":\"00000000.bin\",\"info\":{\"a\": [1, 2.50]},\"score\":0.5}\n");
-  EXPECT_EQ(TreeOf({WithJson("no JSON").Build()}, Of(TreeKind::kFlat)).Document("metadata.jsonl"),
-            "{\"file_name\":\"00000000.bin\",\"score\":0.5}\n");
-}
-
-TEST(Manifests, JsonOfAnyDepthIsHandedOn) {
-  const std::string deep(200'000, '[');
-  const std::string json = deep + std::string(deep.size(), ']');
-  const std::string line =
-      TreeOf({WithJson(json).Build()}, Of(TreeKind::kFlat)).Document("metadata.jsonl", 1 << 20);
-  EXPECT_EQ(line.find(json), std::string("{\"file_name\":\"00000000.bin\",\"info\":").size());
-}
-
-TEST(Manifests, APathWithANewlineStaysOnItsLine) {
-  const TreeOf tree({Named({"a\nb"}).Build()});
-  EXPECT_EQ(tree.Document("files.txt"), "a\\nb\n");
-  EXPECT_EQ(tree.Document("classes.txt"), "no such document");
-}
-
-TEST(Manifests, SamplesTsvSaysWhereTheBytesLie) {
-  const std::string beton = Labelled({4}).Build();
-  const TreeOf tree({beton});
-  const std::string text = tree.Document("samples.tsv");
-  const std::string line = text.substr(text.find('\n') + 1);
-  EXPECT_EQ(line.substr(0, line.find("/tmp")), "0\t4/00000000.bin\t8\t");
-  EXPECT_EQ(line.substr(line.size() - 3), "\t4\n");
-}
-
-TEST(LineDocument, IsSeekable) {
-  const auto document = LineDocument(5000, [](uint64_t i, std::string& out) -> Status {
-    out += std::to_string(i) + "\n";
-    return {};
-  });
-  ASSERT_TRUE(document);
-  std::string whole;
-  for (int i = 0; i < 5000; ++i) whole += std::to_string(i) + "\n";
-  EXPECT_EQ((*document)->size_bytes(), whole.size());
-  for (size_t offset = 0; offset <= whole.size(); offset += 997) {
-    EXPECT_EQ(*(*document)->Read(offset, 100), whole.substr(offset, 100));
-  }
-  EXPECT_EQ(*(*document)->Read(whole.size() + 1, 100), "");
 }
 
 }  // namespace
