@@ -13,6 +13,9 @@ namespace {
 // A symlink that leads through more of them is taken for a loop, as the kernel does.
 constexpr int kMaxLinkDepth = 40;
 
+// Where a JPEG's frame header lies, whatever a camera puts in front of it.
+constexpr uint64_t kPictureHeadBytes = 1 << 20;
+
 FileKind KindOf(const Content& content) {
   if (content.picture != Picture::kJpeg) return FileKind::kOther;
   return content.components == 1 || content.components == 3 ? FileKind::kJpeg : FileKind::kCmykJpeg;
@@ -48,6 +51,7 @@ class Planner {
   void AddSymlink(uint32_t directory, std::string_view name, StageIno ino, std::string path);
   std::optional<StageIno> Follow(StageIno dir, std::string_view target, int depth) const;
   Status LookAtContents();
+  Status LookAt(Content& content) const;
   void LeaveOut();
 
   const StagingTree& tree_;
@@ -137,16 +141,22 @@ std::optional<StageIno> Planner::Follow(StageIno dir, std::string_view target, i
 Status Planner::LookAtContents() {
   for (PlannedSample& sample : plan_.samples) {
     Content& content = sample.content;
-    if (content.picture == Picture::kUnknown && content.size > 0) {
-      if (const auto view = store_.View(content)) {
-        NotePicture(*view, content);
-      } else {
-        ASSIGN_OR_RETURN(const MappedFile spill,
-                         MappedFile::Open(store_.SpillPath(content.offset)));
-        NotePicture(spill.bytes(), content);
-      }
-    }
+    if (content.picture == Picture::kUnknown && content.size > 0) RETURN_IF_ERROR(LookAt(content));
     facts_.Add(KindOf(content), plan_.PathOf(sample));
+  }
+  return {};
+}
+
+Status Planner::LookAt(Content& content) const {
+  if (const auto view = store_.View(content)) {
+    NotePicture(*view, content);
+  } else if (content.where == Where::kSpill) {
+    ASSIGN_OR_RETURN(const MappedFile spill, MappedFile::Open(store_.SpillPath(content.offset)));
+    NotePicture(spill.bytes(), content);
+  } else {  // beyond what of the page file could be mapped
+    std::vector<std::byte> head(std::min(content.size, kPictureHeadBytes));
+    RETURN_IF_ERROR(store_.Read(content, 0, head));
+    NotePicture(head, content);
   }
   return {};
 }

@@ -15,9 +15,10 @@ namespace betonfs {
 namespace {
 
 constexpr uint64_t kMapSizeBytes = uint64_t{1} << 40;
+constexpr uint64_t kLeastMapSizeBytes = uint64_t{1} << 30;
 
 // A frame header is nearly always in front of this; what is not is looked for in all of the file.
-constexpr uint64_t kPicturePrefixBytes = 64 * 1024;
+constexpr uint64_t kPicturePrefixBytes = 64 << 10;
 
 }  // namespace
 
@@ -50,8 +51,12 @@ GrowingMap::~GrowingMap() {
 
 GrowingMap GrowingMap::Of(int fd) {
   GrowingMap map;
-  void* address = mmap(nullptr, kMapSizeBytes, PROT_READ, MAP_SHARED | MAP_NORESERVE, fd, 0);
-  if (address != MAP_FAILED) map.bytes_ = {static_cast<const std::byte*>(address), kMapSizeBytes};
+  for (uint64_t size = kMapSizeBytes; size >= kLeastMapSizeBytes; size /= 2) {
+    void* address = mmap(nullptr, size, PROT_READ, MAP_SHARED | MAP_NORESERVE, fd, 0);
+    if (address == MAP_FAILED) continue;
+    map.bytes_ = {static_cast<const std::byte*>(address), size};
+    break;
+  }
   return map;
 }
 

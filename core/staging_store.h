@@ -29,7 +29,8 @@ class GrowingMap {
   GrowingMap(GrowingMap&& other) noexcept;
   GrowingMap& operator=(GrowingMap&& other) noexcept;
   ~GrowingMap();
-  // Nothing is mapped if the address space is limited: At() then has nothing to give.
+  // A terabyte of it, less where the address space is limited (ulimit -v), down to nothing: At()
+  // then has nothing to give.
   static GrowingMap Of(int fd);
   // nullopt beyond what is mapped.  The caller knows that the file is that long.
   std::optional<Bytes> At(Extent extent) const { return Slice(bytes_, extent.offset, extent.size); }

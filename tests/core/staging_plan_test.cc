@@ -202,6 +202,20 @@ TEST_F(CommitPlanTest, AFileNobodyLookedAtIsReadToTellWhatItIs) {
   EXPECT_EQ(PlanCommit(tree_, store_, options_).error().kind, ErrorKind::kNotFound);
 }
 
+// The page file is mapped for a terabyte, or as far as the address space goes.
+TEST_F(CommitPlanTest, APictureBeyondWhatIsMappedIsReadToo) {
+  auto pages = PageFile::Open(io_, dir_ / "pages", /*first_offset=*/uint64_t{1} << 41, 0, 1 << 20);
+  ASSERT_TRUE(pages) << pages.error().message;
+  store_.SetPages(std::move(*pages));
+  const auto content = store_.pages().Put(AsBytes(test::MakeJpeg(30, 20)));
+  ASSERT_TRUE(content) << content.error().message;
+  ASSERT_FALSE(store_.View(*content));
+  File(kStageRoot, "photo", *content);
+  const CommitPlan plan = Plan();
+  EXPECT_EQ(plan.schema, SchemaKind::kImage);
+  EXPECT_EQ(plan.samples[0].content.width, 30);
+}
+
 TEST(JunkNames, AreThoseThatToolsMakeUp) {
   for (const char* name : {".DS_Store", "Thumbs.db", "._photo.jpg", ".nfs0000000000a1",
                            ".photo.jpg.Ab3dE9", "..x.ABCDEF", ".a.b.c.000000"}) {
