@@ -5,18 +5,21 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdint>
 #include <cstdlib>
 #include <cstring>
+#include <type_traits>
 
 namespace betonfs {
 namespace {
 
 // What goes through the pipe, once: this, then the message up to the end.
 struct Word {
-  bool ready = false;
+  uint32_t ready = 0;  // 1 or 0
   ErrorKind kind = ErrorKind::kIo;
-  int sys_errno = 0;
+  int32_t sys_errno = 0;
 };
+static_assert(std::has_unique_object_representations_v<Word>);  // no padding, which is never set
 
 void WriteAll(int fd, const void* data, size_t size) {
   const char* next = static_cast<const char*>(data);
@@ -62,14 +65,14 @@ void StartAnnouncer::Ready() {
   if (!pipe_.valid()) return;
   DropStandardStreams();
   if (chdir("/") != 0) return;  // cannot fail
-  const Word word{true};
+  const Word word{1};
   WriteAll(pipe_.get(), &word, sizeof word);
   pipe_ = UniqueFd();
 }
 
 void StartAnnouncer::Failed(const Error& error) {
   if (!pipe_.valid()) return;
-  const Word word{false, error.kind, error.sys_errno};
+  const Word word{0, error.kind, error.sys_errno};
   WriteAll(pipe_.get(), &word, sizeof word);
   WriteAll(pipe_.get(), error.message.data(), error.message.size());
   pipe_ = UniqueFd();
@@ -94,7 +97,7 @@ Status RunDetached(const std::function<Status(StartAnnouncer&)>& serve) {
   Word word;
   if (said.size() < sizeof word) return DeathOf(child);
   std::memcpy(&word, said.data(), sizeof word);
-  if (word.ready) return {};
+  if (word.ready == 1) return {};
   return Fail(word.kind, said.substr(sizeof word), word.sys_errno);
 }
 
