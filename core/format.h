@@ -79,7 +79,7 @@ static_assert(sizeof(RawTableRow) == 24);
 
 inline constexpr char kTrailerMagic[8] = {'B', 'E', 'T', 'O', 'N', 'F', 'S', '\x1a'};
 inline constexpr uint32_t kIndexVersion = 1;
-inline constexpr uint64_t kChecksumBlockSizeBytes = 64 * 1024;
+inline constexpr uint64_t kChecksumBlockSizeBytes = 64 << 10;
 inline constexpr uint64_t kSectionAlignmentBytes = 8;
 inline constexpr size_t kMaxNameSizeBytes = 255;
 

@@ -58,12 +58,12 @@ Result<std::unique_ptr<IndexView>> IndexView::Open(Bytes file, const RawHeader& 
   return view;
 }
 
-tl::unexpected<Error> IndexView::Corrupt(std::string what) const {
+tl::unexpected<Error> IndexView::Corrupt(const std::string& what) const {
   return Fail(ErrorKind::kCorrupt, Cat(path_, ": ", what));
 }
 
-void IndexView::Report(std::vector<Error>& errors, std::string what) const {
-  errors.push_back(Corrupt(std::move(what)).value());
+void IndexView::Report(std::vector<Error>& errors, const std::string& what) const {
+  errors.push_back(Corrupt(what).value());
 }
 
 Status IndexView::ParseTrailer(const RawTrailer& trailer, uint64_t trailer_offset,

@@ -111,7 +111,7 @@ class IndexView {
   template <class T>
   Result<T> Item(SectionKind kind, ProtectedRange range, uint64_t index, const char* what) const;
   Result<std::string_view> NameOf(const RawEntry& raw, uint64_t index) const;
-  tl::unexpected<Error> Corrupt(std::string what) const;
+  tl::unexpected<Error> Corrupt(const std::string& what) const;
 
   // The parts of VerifyAll().
   void VerifyRuns(std::vector<Error>& errors) const;
@@ -119,7 +119,7 @@ class IndexView {
   void VerifyDirectory(DirIndex index, std::vector<Error>& errors) const;
   void VerifySample(SampleIndex index, std::vector<Error>& errors) const;
   void VerifyPadding(std::vector<Error>& errors) const;
-  void Report(std::vector<Error>& errors, std::string what) const;
+  void Report(std::vector<Error>& errors, const std::string& what) const;
 
   Bytes file_;
   std::string path_;

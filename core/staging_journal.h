@@ -134,7 +134,7 @@ class JournalWriter {
   // Makes sure of room on the disk for records of up to kReserveSizeBytes together, so that what
   // comes after cannot fail for want of it.  Error kNoSpace.
   Status Reserve();
-  static constexpr uint64_t kReserveSizeBytes = 256 * 1024;
+  static constexpr uint64_t kReserveSizeBytes = 256 << 10;
 
   // Into memory only.
   void Append(const JournalRecord& record);

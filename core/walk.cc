@@ -199,7 +199,7 @@ Status Walker::List(const Task& task) {
 }
 
 Status Walker::ReadEntries(int fd, Listing& listing) {
-  alignas(dirent64) std::array<char, 32 * 1024> buffer;
+  alignas(dirent64) std::array<char, 32 << 10> buffer;
   while (true) {
     const ssize_t filled = getdents64(fd, buffer.data(), buffer.size());
     if (filled < 0) return FailErrno("cannot list " + PathOf(&listing), errno);

@@ -24,7 +24,7 @@ const char* FileChangeName(FileChange change) {
   return "unknown";
 }
 
-FileWatch::FileWatch(std::vector<const MappedFile*> files) {
+FileWatch::FileWatch(const std::vector<const MappedFile*>& files) {
   for (const MappedFile* file : files) files_.push_back({file});
 }
 

@@ -29,7 +29,7 @@ const char* FileChangeName(FileChange change);  // "truncated", ...
 // Any thread may call anything.
 class FileWatch {
  public:
-  explicit FileWatch(std::vector<const MappedFile*> files);
+  explicit FileWatch(const std::vector<const MappedFile*>& files);
   ~FileWatch();
 
   // From now on Check() is called every `period`.  For after the daemon's fork, in the sandbox.

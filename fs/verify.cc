@@ -56,7 +56,7 @@ ContentsCheck::ContentsCheck(const Dataset& dataset)
 Status ContentsCheck::Check(SampleIndex sample) {
   const uint64_t number = Number(sample);
   if (!possible() || number >= dataset_.num_samples() || good_.Test(number)) return {};
-  const Status verified = ReadGuarded([&] { return Verify(sample); });
+  Status verified = ReadGuarded([&] { return Verify(sample); });
   if (verified) {
     good_.Set(number);
   } else {
