@@ -1,5 +1,6 @@
 #include "fs/file_pusher.h"
 
+#include <algorithm>
 #include <cerrno>
 
 namespace betonfs {
@@ -33,8 +34,10 @@ void FilePusher::MarkEvicted(SampleRange samples) {
   present_.ClearRange(samples.first * files_per_sample_, CountFiles(samples));
 }
 
-uint64_t FilePusher::CountKnown(SampleRange samples) const {
-  return known_.CountSet(samples.first * files_per_sample_, CountFiles(samples));
+uint64_t FilePusher::CountPushable(SampleRange samples) const {
+  const uint64_t first = samples.first * files_per_sample_;
+  const uint64_t known = known_.CountSet(first, CountFiles(samples));
+  return known - std::min(known, present_.CountSet(first, CountFiles(samples)));
 }
 
 // Runs of what was pushed are released together.

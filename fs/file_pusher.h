@@ -44,7 +44,8 @@ class FilePusher {
   void MarkEvicted(SampleRange samples);
 
   uint64_t num_known() const { return num_known_.load(std::memory_order_relaxed); }
-  uint64_t CountKnown(SampleRange samples) const;
+  // About how many files of `samples` a push would store.
+  uint64_t CountPushable(SampleRange samples) const;
   uint64_t CountFiles(SampleRange samples) const { return samples.count * files_per_sample_; }
   bool HasContents(uint64_t sample) const { return present_.Test(sample * files_per_sample_); }
 

@@ -8,6 +8,7 @@ namespace {
 constexpr size_t kMaxOffers = 1024;
 constexpr size_t kMaxUnitsInFlight = 8;  // read ahead and not yet stored
 constexpr int kLookupCredit = 8;
+constexpr uint32_t kSequentialUnits = 2;
 constexpr uint64_t kMinUnitBytes = 1 << 20;
 constexpr auto kBudgetAge = std::chrono::milliseconds(200);
 constexpr auto kPlanPoll = std::chrono::milliseconds(10);
@@ -98,6 +99,20 @@ void PagePusher::OnRead(uint64_t file, Extent payload) {
   } else if (units_.IsFilled(unit)) {
     Witness(unit, sample, resident, had_contents);
   }
+  OfferNextIfSequential(unit);
+}
+
+// A reader who goes through the file in its order would meet every unit just as it is read from
+// disk.  READs of pushed units are rare (canaries), so what counts is which units they come to.
+void PagePusher::OfferNextIfSequential(uint64_t unit) {
+  const uint64_t last = last_unit_.load(std::memory_order_relaxed);
+  if (unit != last && unit + 1 != last) {  // several readers cross a border one by one
+    const uint32_t ascending = num_ascending_.load(std::memory_order_relaxed);
+    num_ascending_.store(unit == last + 1 ? ascending + 1 : 0, std::memory_order_relaxed);
+    last_unit_.store(unit, std::memory_order_relaxed);
+  }
+  if (num_ascending_.load(std::memory_order_relaxed) < kSequentialUnits) return;
+  if (unit + 1 < units_.size() && units_.IsIdle(unit + 1)) Offer(unit + 1, false);
 }
 
 // Where memory is short the kernel's copy of the file has to do: a second one would push out what
@@ -115,11 +130,12 @@ void PagePusher::Witness(uint64_t unit, uint64_t sample, bool resident, bool had
   const bool released = units_.WasPushed(unit) && release_store_.load(std::memory_order_relaxed);
   sign.store_evicted = !released && !resident;
   sign.num_known = files_.num_known();
+  sign.refill_is_cheap = !release_store_.load(std::memory_order_relaxed);
   if (units_.Witness(unit, sign)) Offer(unit, false);
 }
 
 void PagePusher::Offer(uint64_t unit, bool by_lookup) {
-  if (!units_.TryTake(unit, /*ahead=*/false)) return;
+  if (!units_.TryTake(unit, /*ahead=*/false)) return AskForBudget();
   std::unique_lock lock(mutex_, std::try_to_lock);
   if (!lock || offers_.size() >= kMaxOffers || stopping_) {
     units_.GiveBack(unit);
@@ -131,6 +147,13 @@ void PagePusher::Offer(uint64_t unit, bool by_lookup) {
   }
   offers_.push_back({unit, 0, 0, nullptr});
   lock.unlock();
+  wake_reader_.notify_one();
+}
+
+// Refused for want of budget: perhaps there is more memory by now, or a unit has expired.
+void PagePusher::AskForBudget() {
+  const std::unique_lock lock(mutex_, std::try_to_lock);
+  if (!lock || std::exchange(budget_wanted_, true)) return;
   wake_reader_.notify_one();
 }
 
@@ -147,7 +170,7 @@ void PagePusher::Disarm() { plan_.Disarm(); }
 
 void PagePusher::ReadAheadLoop() {
   while (auto step = NextStep()) {
-    if (std::chrono::steady_clock::now() - budget_read_ > kBudgetAge) RefreshBudget();
+    RefreshBudgetIfOld();
     ReadAhead(*step);
     HandOn(*std::move(step));
   }
@@ -162,8 +185,10 @@ std::optional<PlanStep> PagePusher::NextStep() {
       if (plan_.armed()) {
         wake_reader_.wait_for(lock, kPlanPoll, ready);
       } else {
-        wake_reader_.wait(lock, [&] { return ready() || plan_.armed(); });
+        wake_reader_.wait(lock, [&] { return ready() || plan_.armed() || budget_wanted_; });
+        if (budget_wanted_) wake_reader_.wait_until(lock, budget_read_ + kBudgetAge, ready);
       }
+      budget_wanted_ = false;
       if (stopping_) return std::nullopt;
       if (!offers_.empty()) {
         PlanStep step = std::move(offers_.front());
@@ -172,6 +197,7 @@ std::optional<PlanStep> PagePusher::NextStep() {
         return step;
       }
     }
+    RefreshBudgetIfOld();
     if (auto step = plan_.Next()) {
       const std::lock_guard lock(mutex_);
       if (stopping_) return std::nullopt;
@@ -201,6 +227,19 @@ void PagePusher::HandOn(PlanStep step) {
   wake_storers_.notify_one();
 }
 
+void PagePusher::RefreshBudgetIfOld() {
+  if (std::chrono::steady_clock::now() - budget_read_ <= kBudgetAge) return;
+  RefreshBudget();
+  ExpireUnits();
+}
+
+// Where memory is short, what is stored is there but once: room for the unit in the making is all
+// that has to be left.
+uint64_t PagePusher::DefaultBudget(uint64_t cache_bytes, bool twice) const {
+  const uint64_t half = cache_bytes / 2;
+  return twice ? half : std::max(half, cache_bytes - std::min(cache_bytes, units_.size_bytes()));
+}
+
 // All of the data twice, in the store's cache and in the files', must fit for the budget not to
 // bind.  The files of a mount share the budget by their sizes.
 void PagePusher::RefreshBudget() {
@@ -209,7 +248,8 @@ void PagePusher::RefreshBudget() {
   const uint64_t data_bytes = std::max(options_.data_bytes, own_bytes);
   const bool twice = data_bytes <= state.cache_bytes / 2;
   const uint64_t chosen = options_.budget_bytes;
-  const uint64_t budget = chosen ? std::min(chosen, state.cache_bytes) : state.cache_bytes / 2;
+  const uint64_t budget =
+      chosen ? std::min(chosen, state.cache_bytes) : DefaultBudget(state.cache_bytes, twice);
   const double share = static_cast<double>(own_bytes) / static_cast<double>(data_bytes);
   ledger_.SetBudget(static_cast<uint64_t>(static_cast<double>(budget) * share),
                     twice && (!chosen || data_bytes <= chosen));
@@ -217,6 +257,22 @@ void PagePusher::RefreshBudget() {
   budget_read_ = std::chrono::steady_clock::now();
   const std::lock_guard lock(mutex_);
   memory_state_ = std::move(state);
+}
+
+// The kernel evicts what came first, so a unit behind which a whole cache has come is gone.  Nobody
+// used it to the end, or READs would have told: a reader who has left.
+void PagePusher::ExpireUnits() {
+  const uint64_t flow_bytes = FlowBytes();
+  const std::lock_guard lock(mutex_);
+  while (!filled_.empty() && flow_bytes - filled_.front().flow_bytes > memory_state_.cache_bytes) {
+    units_.Expire(filled_.front().unit);
+    filled_.pop_front();
+  }
+}
+
+// What was put into the kernel's cache: by pushes, and by READs where pushes were refused.
+uint64_t PagePusher::FlowBytes() const {
+  return tally_.Get(PushTally::kBytesPushed) + ledger_.refused() * extents_.MeanSizeBytes();
 }
 
 // ---- Storing
@@ -230,8 +286,10 @@ void PagePusher::StoreLoop() {
     stores_.pop_front();
     ++busy_;
     lock.unlock();
+    std::optional<Filled> filled;
     if (step.unit) {
       PushUnit(*step.unit);
+      if (!ledger_.unbounded()) filled = Filled{*step.unit, FlowBytes()};
     } else {
       plan_.ForEachSample(step, [this](SampleIndex sample, Extent) {
         files_.Push({Number(sample), 1}, FilePusher::kNoSample, release_store_.load());
@@ -239,6 +297,7 @@ void PagePusher::StoreLoop() {
     }
     lock.lock();
     --busy_;
+    if (filled) filled_.push_back(*filled);
     lock.unlock();
     wake_reader_.notify_one();
     wake_idle_.notify_all();
@@ -251,12 +310,18 @@ void PagePusher::PushUnit(uint64_t unit) {
   if (!samples && samples.error().kind == ErrorKind::kUnsupported) unordered_.store(true);
   if (!samples || samples->count == 0) return units_.Fill(unit, 1, false);
   if (units_.TakeStale(unit)) files_.MarkEvicted(*samples);
-  cache_.Populate(extent);
-  if (!IsWorthPushing(unit, *samples)) return units_.Fill(unit, (samples->count + 1) / 2, false);
-  const uint64_t canaries = ChooseCanaries(unit, *samples);
-  files_.Push(*samples, units_.ExtraCanary(unit), release_store_.load(std::memory_order_relaxed));
+  const bool pushes = IsWorthPushing(unit, *samples);
+  // What is mapped is what the kernel evicts last; READs that come one by one map what they need.
+  const bool scarce = release_store_.load(std::memory_order_relaxed);
+  if (pushes || !scarce) cache_.Populate(extent);
+  if (!pushes) return units_.Fill(unit, (samples->count + 1) / 2, false);
+  ChooseExtraCanary(unit, *samples);
+  const uint64_t canaries = CountCanaries(unit, *samples);
+  files_.Push(*samples, units_.ExtraCanary(unit), scarce);
   tally_.Add(PushTally::kUnitsPushed);
-  units_.Fill(unit, (canaries + 1) / 2, true);
+  units_.Fill(unit, canaries - canaries / 8, true);
+  // Some may have been read while the others were pushed.
+  units_.AddProofs(unit, canaries - std::min(canaries, CountCanaries(unit, *samples)));
 }
 
 // Sets when to ask again if not.
@@ -272,7 +337,8 @@ bool PagePusher::IsWorthPushing(uint64_t unit, SampleRange samples) {
                                                       : mean > options_.max_unit_bytes;
   units_.SetRetryKnown(unit, UINT64_MAX);
   if (large) return false;
-  if (files_.CountKnown(samples) >= std::max<uint64_t>(2, files_.CountFiles(samples) / 8)) {
+  // Of a reader who goes by a list the kernel knows what was read already, and nothing else.
+  if (files_.CountPushable(samples) >= std::max<uint64_t>(2, files_.CountFiles(samples) / 8)) {
     return true;
   }
   // Doubling bounds how often a reader who never scans makes us look.
@@ -281,18 +347,26 @@ bool PagePusher::IsWorthPushing(uint64_t unit, SampleRange samples) {
   return false;
 }
 
-// Only a sample that the kernel does not have yet can bear witness.  Returns how many there are.
-uint64_t PagePusher::ChooseCanaries(uint64_t unit, SampleRange samples) {
+// Only a sample that the kernel does not have yet can bear witness.
+uint64_t PagePusher::CountCanaries(uint64_t unit, SampleRange samples) const {
   uint64_t canaries = 0;
+  for (uint64_t s = samples.first; s < samples.first + samples.count; ++s) {
+    const bool canary = IsCanary(SampleIndex{s}) || SampleIndex{s} == units_.ExtraCanary(unit);
+    canaries += canary && !files_.HasContents(s);
+  }
+  return canaries;
+}
+
+void PagePusher::ChooseExtraCanary(uint64_t unit, SampleRange samples) {
+  units_.SetExtraCanary(unit, FilePusher::kNoSample);
+  if (CountCanaries(unit, samples) > 0) return;
   SampleIndex absent = FilePusher::kNoSample;
   for (uint64_t s = samples.first; s < samples.first + samples.count; ++s) {
-    if (files_.HasContents(s)) continue;
-    canaries += IsCanary(SampleIndex{s});
     const bool first_half = s <= samples.first + samples.count / 2;
-    if (absent == FilePusher::kNoSample || first_half) absent = SampleIndex{s};
+    const bool better = absent == FilePusher::kNoSample || first_half;
+    if (better && !files_.HasContents(s)) absent = SampleIndex{s};
   }
-  units_.SetExtraCanary(unit, canaries == 0 ? absent : FilePusher::kNoSample);
-  return std::max<uint64_t>(1, canaries);
+  units_.SetExtraCanary(unit, absent);
 }
 
 // ---- Reporting

@@ -78,6 +78,8 @@ class PagePusher {
  private:
   // Request workers.
   void Offer(uint64_t unit, bool by_lookup);
+  void OfferNextIfSequential(uint64_t unit);
+  void AskForBudget();
   void Witness(uint64_t unit, uint64_t sample, bool resident, bool had_contents);
 
   // The thread that reads ahead.
@@ -85,13 +87,18 @@ class PagePusher {
   std::optional<PlanStep> NextStep();
   void ReadAhead(const PlanStep& step);
   void HandOn(PlanStep step);
+  void RefreshBudgetIfOld();
   void RefreshBudget();
+  uint64_t DefaultBudget(uint64_t cache_bytes, bool twice) const;
+  void ExpireUnits();
+  uint64_t FlowBytes() const;
 
   // The threads that store.
   void StoreLoop();
   void PushUnit(uint64_t unit);
   bool IsWorthPushing(uint64_t unit, SampleRange samples);
-  uint64_t ChooseCanaries(uint64_t unit, SampleRange samples);
+  void ChooseExtraCanary(uint64_t unit, SampleRange samples);
+  uint64_t CountCanaries(uint64_t unit, SampleRange samples) const;
 
   bool on() const { return off_reason_.empty(); }
   uint64_t SampleOf(uint64_t file) const { return file / options_.files_per_sample; }
@@ -111,6 +118,8 @@ class PagePusher {
   std::atomic<int> lookup_credit_;  // units that LOOKUPs may yet read ahead without any READ
   std::atomic<bool> release_store_{false};
   std::atomic<bool> unordered_{false};
+  std::atomic<uint64_t> last_unit_{0};      // that a READ came for
+  std::atomic<uint32_t> num_ascending_{0};  // units in a row that READs came to in their order
 
   mutable std::mutex mutex_;  // guards what follows; never held across a system call
   std::condition_variable wake_reader_;
@@ -120,7 +129,13 @@ class PagePusher {
   std::deque<PlanStep> offers_;
   std::deque<PlanStep> stores_;
   uint32_t busy_ = 0;  // steps in neither queue
+  bool budget_wanted_ = false;
   MemoryState memory_state_;
+  struct Filled {
+    uint64_t unit = 0;
+    uint64_t flow_bytes = 0;  // through the kernel's cache when it was filled
+  };
+  std::deque<Filled> filled_;  // units that may be unsettled, oldest first
 
   std::chrono::steady_clock::time_point budget_read_;  // the reading thread's alone
   std::thread reader_;

@@ -20,22 +20,19 @@ PushCounters& PushCounters::operator+=(const PushCounters& other) {
 }
 
 void PushTally::CopyTo(PushCounters& to) const {
-  const auto get = [this](Counter counter) {
-    return counters_[counter].load(std::memory_order_relaxed);
-  };
-  to.units_pushed = get(kUnitsPushed);
-  to.units_read_ahead = get(kUnitsReadAhead);
-  to.units_skipped = get(kUnitsSkipped);
-  to.offers_dropped = get(kOffersDropped);
-  to.files_pushed = get(kFilesPushed);
-  to.bytes_pushed = get(kBytesPushed);
-  to.files_unknown = get(kFilesUnknown);
-  to.stores_failed = get(kStoresFailed);
-  to.canary_reads = get(kCanaryReads);
-  to.reads_after_push = get(kReadsAfterPush);
-  to.units_used = get(kUnitsUsed);
-  to.units_wasted = get(kUnitsWasted);
-  to.bytes_released = get(kBytesReleased);
+  to.units_pushed = Get(kUnitsPushed);
+  to.units_read_ahead = Get(kUnitsReadAhead);
+  to.units_skipped = Get(kUnitsSkipped);
+  to.offers_dropped = Get(kOffersDropped);
+  to.files_pushed = Get(kFilesPushed);
+  to.bytes_pushed = Get(kBytesPushed);
+  to.files_unknown = Get(kFilesUnknown);
+  to.stores_failed = Get(kStoresFailed);
+  to.canary_reads = Get(kCanaryReads);
+  to.reads_after_push = Get(kReadsAfterPush);
+  to.units_used = Get(kUnitsUsed);
+  to.units_wasted = Get(kUnitsWasted);
+  to.bytes_released = Get(kBytesReleased);
 }
 
 }  // namespace betonfs

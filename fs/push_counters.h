@@ -66,6 +66,7 @@ class PushTally {
   void Add(Counter counter, uint64_t value = 1) {
     counters_[counter].fetch_add(value, std::memory_order_relaxed);
   }
+  uint64_t Get(Counter counter) const { return counters_[counter].load(std::memory_order_relaxed); }
   // Fills in what is counted here.
   void CopyTo(PushCounters& counters) const;
 

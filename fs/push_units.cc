@@ -69,16 +69,24 @@ bool PushUnits::Witness(uint64_t index, const Sign& sign) {
     return WitnessEviction(index, false);
   }
   if (pushed && sign.canary) tally_.Add(PushTally::kCanaryReads);
-  if (!pushed || sign.canary) {
-    const uint32_t proofs = unit.proofs.fetch_add(1, kRelaxed) + 1;
-    if (proofs == unit.proofs_wanted.load(kRelaxed)) Settle(index, true);
-  }
+  if (!pushed || sign.canary) AddProofs(index, 1);
   const bool missed =
       pushed && !sign.canary && unit.missed.fetch_add(1, kRelaxed) + 1 == kEvictedProof;
   const bool known_now = !pushed && sign.num_known >= unit.retry_known.load(kRelaxed);
-  if (!missed && !known_now) return false;
-  Reopen(index);
+  if ((!missed && !known_now) || !sign.refill_is_cheap) return false;
+  Reopen(index, false);
   return true;
+}
+
+void PushUnits::AddProofs(uint64_t index, uint64_t count) {
+  Unit& unit = units_[index];
+  const uint32_t added = static_cast<uint32_t>(count);
+  const uint32_t proofs = unit.proofs.fetch_add(added, kRelaxed) + added;
+  if (proofs >= unit.proofs_wanted.load(kRelaxed)) Settle(index, true);
+}
+
+void PushUnits::Expire(uint64_t index) {
+  if (IsFilled(index) && !units_[index].settled.load(kRelaxed)) Reopen(index, true);
 }
 
 // `certain`: the store's own page is gone, and with it most likely the unit.  A READ alone may have
@@ -89,7 +97,7 @@ bool PushUnits::WitnessEviction(uint64_t index, bool certain) {
   const uint32_t gone = unit.gone.fetch_add(1, kRelaxed) + 1;
   if (gone < kEvictedProof && !(certain && free_again)) return false;
   if (!free_again) Settle(index, false);
-  Reopen(index);
+  Reopen(index, true);
   return free_again;
 }
 
@@ -100,10 +108,10 @@ void PushUnits::Settle(uint64_t unit, bool used) {
   tally_.Add(used ? PushTally::kUnitsUsed : PushTally::kUnitsWasted);
 }
 
-void PushUnits::Reopen(uint64_t index) {
+void PushUnits::Reopen(uint64_t index, bool evicted) {
   Unit& unit = units_[index];
   if (!unit.settled.exchange(true)) ledger_.Returned(ExtentOf(index).size);
-  unit.stale.store(true);
+  if (evicted) unit.stale.store(true);
   State expected = State::kFilled;
   unit.state.compare_exchange_strong(expected, State::kIdle);
 }

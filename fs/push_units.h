@@ -5,7 +5,8 @@
 //   of a sample that was pushed     it was evicted: four such READs before the unit was used settle
 //                                   it as wasted; after, a new pass over the data has begun
 //   of one whose store page is out  the same, seen from the other side (mincore)
-//   of one that was not pushed      the kernel did not know the inode then: four, and try again
+//   of one that was not pushed      the kernel did not know the inode then: four, and try again,
+//                                   unless that meant reading the disk again
 // After an eviction the unit is Idle again.
 #pragma once
 
@@ -28,15 +29,17 @@ class PushUnits {
   // A READ of a sample that lies in a unit.
   struct Sign {
     bool canary = false;
-    bool had_contents = false;   // the kernel, so it has evicted them
-    bool store_evicted = false;  // the store's page is out, and we did not release it
-    uint64_t num_known = 0;      // inodes that the kernel knows now
+    bool had_contents = false;    // the kernel, so it has evicted them
+    bool store_evicted = false;   // the store's page is out, and we did not release it
+    uint64_t num_known = 0;       // inodes that the kernel knows now
+    bool refill_is_cheap = true;  // the store's pages were not given back
   };
 
   // Unit u is the bytes [u, u + 1) * unit size of the file, counted from the unit that the first
   // page lies in, cut to `pages`.  Borrows ledger and tally.
   PushUnits(Extent pages, uint64_t unit_size_bytes, PushLedger& ledger, PushTally& tally);
 
+  uint64_t size() const { return num_units_; }
   uint64_t size_bytes() const { return unit_size_bytes_; }
   uint64_t At(uint64_t offset) const;  // the nearest one for what lies outside
   Extent ExtentOf(uint64_t unit) const;
@@ -65,6 +68,10 @@ class PushUnits {
 
   // A READ that a filled unit got; whether the unit should be offered again.
   bool Witness(uint64_t unit, const Sign& sign);
+  // Proofs beside those that Witness() sees.
+  void AddProofs(uint64_t unit, uint64_t count);
+  // A filled unit that nobody used, and that is gone by now: its ledger entry is returned.
+  void Expire(uint64_t unit);
 
   // Units that LOOKUPs read ahead and no READ has come for yet.
   void SetByLookup(uint64_t unit) { units_[unit].by_lookup.store(true); }
@@ -93,7 +100,7 @@ class PushUnits {
   State StateOf(uint64_t unit) const { return units_[unit].state.load(std::memory_order_acquire); }
   bool WitnessEviction(uint64_t unit, bool certain);
   void Settle(uint64_t unit, bool used);
-  void Reopen(uint64_t unit);
+  void Reopen(uint64_t unit, bool evicted);
 
   const Extent pages_;
   const uint64_t unit_size_bytes_;
