@@ -38,7 +38,7 @@ class OriginReader {
       ASSIGN_OR_RETURN(fd_, OpenFile(path, O_RDONLY | O_NONBLOCK));
       file_ = origin.file;
     }
-    const Status status = ReadAt(fd_.get(), out, origin.offset + offset, path);
+    Status status = ReadAt(fd_.get(), out, origin.offset + offset, path);
     if (status || status.error().kind != ErrorKind::kTruncated) return status;
     return Fail(ErrorKind::kChanged, status.error().message + ": it changed during the import");
   }

@@ -3,6 +3,7 @@
 #include <cassert>
 #include <cstring>
 #include <limits>
+#include <utility>
 #include <variant>
 
 #include "core/block_checks.h"
@@ -144,11 +145,12 @@ Result<uint64_t> SampleTable::SearchOutOfOrder(SampleIndex sample, uint32_t payl
 tl::unexpected<Error> SampleTable::NoRow(SampleIndex sample, uint64_t payload_offset,
                                          std::optional<uint64_t> expected_size,
                                          std::string found) const {
-  return Fail(ErrorKind::kCorrupt,
-              Cat(path_, ": sample ", Number(sample), ": no row of the allocation table at offset ",
-                  table_offset_, " gives its payload at ", payload_offset,
-                  expected_size ? Cat(" a size of ", *expected_size) : std::string(" a size"), ": ",
-                  found));
+  return Fail(
+      ErrorKind::kCorrupt,
+      Cat(path_, ": sample ", Number(sample), ": no row of the allocation table at offset ",
+          table_offset_, " gives its payload at ", payload_offset,
+          expected_size ? Cat(" a size of ", *expected_size) : std::string(" a size"), ": ") +
+          std::move(found));
 }
 
 }  // namespace betonfs

@@ -172,7 +172,7 @@ Result<StageAttr> StagingArea::Link(StageIno ino, StageIno dir, std::string_view
 }
 
 Status StagingArea::Unlink(StageIno dir, std::string_view name) {
-  const Status removed = Change([&]() -> Status {
+  Status removed = Change([&]() -> Status {
     RETURN_IF_ERROR(CheckExists(dir));
     ASSIGN_OR_RETURN(const StageIno ino, tree_.Unlink(dir, name, Now()));
     Log(JournalKind::kRemove, tree_.PathOf(dir, name));

@@ -353,6 +353,7 @@ void StagingCommit::SwitchOver(std::shared_ptr<const Dataset> base, std::unique_
     const std::lock_guard tree_lock(area_.tree_mutex_);
     for (auto& [ino, open] : area_.files_) files.push_back(open.file);
   }
+  file_locks.reserve(files.size());
   for (auto& file : files) file_locks.emplace_back(file->mutex());
   const std::unique_lock contents(area_.contents_);
   const std::lock_guard tree_lock(area_.tree_mutex_);

@@ -55,7 +55,7 @@ struct RawBody {
 static_assert(sizeof(RawBody) == 48 && alignof(RawBody) == 1);
 
 // Two paths of at most 64 KiB.
-constexpr uint64_t kMaxBodySizeBytes = sizeof(RawBody) + 2 * 65535;
+constexpr uint64_t kMaxBodySizeBytes = sizeof(RawBody) + 2 * uint64_t{65535};
 
 template <class T>
 Bytes RawBytes(const T& raw) {

@@ -118,7 +118,7 @@ Result<std::string> ClassDirectories(const Tree& tree) {
   std::vector<std::pair<std::string, Ino>> directories;
   RETURN_IF_ERROR(tree.List(Ino::Root(), 0, [&](std::string_view name, Ino ino, uint64_t) {
     if (!ino.is_file()) directories.emplace_back(name, ino);
-    return directories.size() > 0 || !ino.is_file();  // the root of a flat tree is all files
+    return !directories.empty();  // the root of a flat tree is all files
   }));
   std::string text;
   for (const auto& [name, ino] : directories) {
@@ -138,7 +138,7 @@ Result<std::shared_ptr<const Document>> Classes(const Tree& tree) {
         LabelIndex::Make(tree.shards(), {0, tree.shards().num_samples()}, *tree.label_field()));
     for (size_t rank = 0; rank < index.num_classes(); ++rank) {
       const std::string label = std::to_string(index.LabelOf(rank));
-      text += label + "\t" + label + "\n";
+      text.append(label).append("\t").append(label).append("\n");
     }
   }
   return TextDocument(std::move(text));
@@ -147,7 +147,7 @@ Result<std::shared_ptr<const Document>> Classes(const Tree& tree) {
 using SampleLineMaker = Result<std::string> (*)(const Tree& tree, SampleIndex sample);
 
 void AddList(ControlFiles& control, const Tree& tree, std::string name, SampleLineMaker make,
-             std::string header = "") {
+             const std::string& header = "") {
   control.AddLasting(std::move(name), [&tree, make, header] {
     const uint64_t num_headers = header.empty() ? 0 : 1;
     return LineDocument(tree.shards().num_samples() + num_headers,

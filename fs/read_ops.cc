@@ -355,7 +355,7 @@ void ReadOps::Getxattr(Reply reply, fuse_ino_t number, const char* name, size_t 
 }
 
 void ReadOps::Ioctl(Reply reply, fuse_ino_t number, unsigned command, void*, fuse_file_info*,
-                    unsigned, const void* in, size_t in_size, size_t) {
+                    unsigned, const void* in, size_t in_size, size_t) const {
   const Ino ino(number);
   if (!options_.ioctl || !ino.is_control()) return std::move(reply).Err(ENOTTY);
   const Status done = options_.ioctl(command, {static_cast<const std::byte*>(in), in_size});

@@ -54,7 +54,7 @@ class ReadOps {
   void Getxattr(Reply reply, fuse_ino_t ino, const char* name, size_t size);
   void Listxattr(Reply reply, fuse_ino_t ino, size_t size);
   void Ioctl(Reply reply, fuse_ino_t ino, unsigned command, void* argument, fuse_file_info* file,
-             unsigned flags, const void* in, size_t in_size, size_t out_size);
+             unsigned flags, const void* in, size_t in_size, size_t out_size) const;
 
  private:
   class DirectoryReply;

@@ -46,6 +46,7 @@ void PrintText(const std::string& target, const ImportReport& report) {
 
 std::vector<std::string> Escaped(const std::vector<std::string>& names) {
   std::vector<std::string> escaped;
+  escaped.reserve(names.size());
   for (const std::string& name : names) escaped.push_back(EscapeName(name));
   return escaped;
 }
