@@ -1,18 +1,40 @@
 #include "fs/push_counters.h"
 
+#include <iterator>
+
 namespace betonfs {
+namespace {
+
+struct Counted {
+  PushTally::Counter counter;
+  uint64_t PushCounters::*member;
+};
+
+constexpr Counted kCounted[] = {
+    {PushTally::kUnitsPushed, &PushCounters::units_pushed},
+    {PushTally::kUnitsReadAhead, &PushCounters::units_read_ahead},
+    {PushTally::kUnitsSkipped, &PushCounters::units_skipped},
+    {PushTally::kOffersDropped, &PushCounters::offers_dropped},
+    {PushTally::kFilesPushed, &PushCounters::files_pushed},
+    {PushTally::kBytesPushed, &PushCounters::bytes_pushed},
+    {PushTally::kFilesUnknown, &PushCounters::files_unknown},
+    {PushTally::kStoresFailed, &PushCounters::stores_failed},
+    {PushTally::kCanaryReads, &PushCounters::canary_reads},
+    {PushTally::kReadsAfterPush, &PushCounters::reads_after_push},
+    {PushTally::kUnitsUsed, &PushCounters::units_used},
+    {PushTally::kUnitsWasted, &PushCounters::units_wasted},
+    {PushTally::kBytesReleased, &PushCounters::bytes_released},
+};
+static_assert(std::size(kCounted) == PushTally::kNumCounters);
+
+}  // namespace
 
 PushCounters& PushCounters::operator+=(const PushCounters& other) {
-  for (auto member :
-       {&PushCounters::units_pushed, &PushCounters::units_read_ahead, &PushCounters::units_skipped,
-        &PushCounters::offers_dropped, &PushCounters::offers_refused, &PushCounters::files_pushed,
-        &PushCounters::bytes_pushed, &PushCounters::files_unknown, &PushCounters::stores_failed,
-        &PushCounters::canary_reads, &PushCounters::reads_after_push, &PushCounters::units_used,
-        &PushCounters::units_wasted, &PushCounters::bytes_released,
-        &PushCounters::outstanding_bytes, &PushCounters::budget_bytes,
-        &PushCounters::allowed_bytes}) {
-    this->*member += other.*member;
-  }
+  for (const Counted& counted : kCounted) this->*counted.member += other.*counted.member;
+  offers_refused += other.offers_refused;
+  outstanding_bytes += other.outstanding_bytes;
+  budget_bytes += other.budget_bytes;
+  allowed_bytes += other.allowed_bytes;
   everything_fits = everything_fits && other.everything_fits;
   plan_position = std::max(plan_position, other.plan_position);
   plan_ahead = std::max(plan_ahead, other.plan_ahead);
@@ -20,19 +42,7 @@ PushCounters& PushCounters::operator+=(const PushCounters& other) {
 }
 
 void PushTally::CopyTo(PushCounters& to) const {
-  to.units_pushed = Get(kUnitsPushed);
-  to.units_read_ahead = Get(kUnitsReadAhead);
-  to.units_skipped = Get(kUnitsSkipped);
-  to.offers_dropped = Get(kOffersDropped);
-  to.files_pushed = Get(kFilesPushed);
-  to.bytes_pushed = Get(kBytesPushed);
-  to.files_unknown = Get(kFilesUnknown);
-  to.stores_failed = Get(kStoresFailed);
-  to.canary_reads = Get(kCanaryReads);
-  to.reads_after_push = Get(kReadsAfterPush);
-  to.units_used = Get(kUnitsUsed);
-  to.units_wasted = Get(kUnitsWasted);
-  to.bytes_released = Get(kBytesReleased);
+  for (const auto& [counter, member] : kCounted) to.*member = Get(counter);
 }
 
 }  // namespace betonfs
