@@ -5,8 +5,10 @@
 // the kernel's cache for their inodes.  Once pushed, reads are invisible, so one sample in 64 (a
 // canary) is left out on purpose: its READs tell that a unit is being used.  A READ for a sample
 // that was pushed tells that it was evicted.  From the two the PushLedger learns whether pushing
-// pays, and bounds what is pushed and not yet used.
+// pays, and bounds what is pushed and not yet used.  A unit that a reader left half read is written
+// off once as much has gone through the cache as the cache holds.
 //
+// A reader who goes through the units in their order is brought the next one before its first READ.
 // Where the order of an epoch is known (Arm), the pusher runs ahead of the reader along it.
 //
 // The parts: PushUnits (what READs tell), PushLedger (how much may be pushed), FilePusher (stores

@@ -17,8 +17,10 @@ const char* PushModeName(PushMode mode);
 
 struct PushOptions {
   PushMode mode = PushMode::kAuto;
-  uint64_t budget_bytes = 0;  // of pushed and not yet used samples; 0: half of what memory there is
-  uint32_t num_threads = 2;   // that store; one more reads ahead
+  // Of pushed and not yet used samples; 0: half of what memory there is, or where the data do not
+  // fit twice, all of it but a unit.
+  uint64_t budget_bytes = 0;
+  uint32_t num_threads = 2;  // that store; one more reads ahead
   uint32_t files_per_sample = 1;
   // kAuto: mean size of a unit's samples above which it is read ahead and not pushed.
   uint64_t max_mean_sample_bytes = 256 << 10;
