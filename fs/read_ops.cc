@@ -147,8 +147,9 @@ fuse_lowlevel_ops ReadOps::Table() {
 }
 
 void ReadOps::Init(fuse_conn_info& connection) {
-  unsigned wanted = FUSE_CAP_ASYNC_READ | FUSE_CAP_NO_OPEN_SUPPORT | FUSE_CAP_NO_OPENDIR_SUPPORT |
-                    FUSE_CAP_READDIRPLUS | FUSE_CAP_CACHE_SYMLINKS;
+  unsigned wanted = FUSE_CAP_ASYNC_READ | FUSE_CAP_NO_OPEN_SUPPORT | FUSE_CAP_READDIRPLUS |
+                    FUSE_CAP_CACHE_SYMLINKS;
+  if (!options_.answer_opendir) wanted |= FUSE_CAP_NO_OPENDIR_SUPPORT;
   // What libfuse does not pass on, the kernel never grants, whatever it offers.
   if (fuse_version() >= kParallelDiropsVersion) wanted |= FUSE_CAP_PARALLEL_DIROPS;
   granted_capabilities_ = wanted & connection.capable;
@@ -258,7 +259,12 @@ void ReadOps::Readlink(Reply reply, fuse_ino_t number) {
 }
 
 void ReadOps::Open(Reply reply, fuse_ino_t, fuse_file_info*) { std::move(reply).Err(ENOSYS); }
-void ReadOps::Opendir(Reply reply, fuse_ino_t, fuse_file_info*) { std::move(reply).Err(ENOSYS); }
+
+void ReadOps::Opendir(Reply reply, fuse_ino_t, fuse_file_info* file) {
+  if (!options_.answer_opendir) return std::move(reply).Err(ENOSYS);
+  file->keep_cache = file->cache_readdir = 1;  // as the kernel does where there is no OPENDIR
+  std::move(reply).Open(*file);
+}
 
 void ReadOps::Read(Reply reply, fuse_ino_t number, size_t size, off_t start, fuse_file_info*) {
   const Ino ino(number);

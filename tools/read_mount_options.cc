@@ -190,6 +190,7 @@ Result<ReadMountOptions> ResolveMount(const MountCommandLine& line) {
   ASSIGN_OR_RETURN(mount.files, ResolveSources(line.sources));
   mount.session = MakeSession(line, common);
   mount.ops.max_read_bytes = common.max_read_bytes;
+  mount.ops.answer_opendir = std::ranges::count(common.passed_on, "auto_unmount") > 0;
   mount.log = MakeLog(line, mount.session.debug);
   return mount;
 }
