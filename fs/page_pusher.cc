@@ -262,17 +262,18 @@ void PagePusher::RefreshBudget() {
 // The kernel evicts what came first, so a unit behind which a whole cache has come is gone.  Nobody
 // used it to the end, or READs would have told: a reader who has left.
 void PagePusher::ExpireUnits() {
-  const uint64_t flow_bytes = FlowBytes();
   const std::lock_guard lock(mutex_);
+  const uint64_t flow_bytes = FlowBytes();
   while (!filled_.empty() && flow_bytes - filled_.front().flow_bytes > memory_state_.cache_bytes) {
     units_.Expire(filled_.front().unit);
     filled_.pop_front();
   }
 }
 
-// What was put into the kernel's cache: by pushes, and by READs where pushes were refused.
+// What was put into the kernel's cache: whole units, and by READs where those were refused.  Every
+// unit adds to it, so that as many wait to expire as the cache holds, and no more.
 uint64_t PagePusher::FlowBytes() const {
-  return tally_.Get(PushTally::kBytesPushed) + ledger_.refused() * extents_.MeanSizeBytes();
+  return filled_bytes_ + ledger_.refused() * extents_.MeanSizeBytes();
 }
 
 // ---- Storing
@@ -286,10 +287,8 @@ void PagePusher::StoreLoop() {
     stores_.pop_front();
     ++busy_;
     lock.unlock();
-    std::optional<Filled> filled;
     if (step.unit) {
       PushUnit(*step.unit);
-      if (!ledger_.unbounded()) filled = Filled{*step.unit, FlowBytes()};
     } else {
       plan_.ForEachSample(step, [this](SampleIndex sample, Extent) {
         files_.Push({Number(sample), 1}, FilePusher::kNoSample, release_store_.load());
@@ -297,7 +296,10 @@ void PagePusher::StoreLoop() {
     }
     lock.lock();
     --busy_;
-    if (filled) filled_.push_back(*filled);
+    if (step.unit && !ledger_.unbounded()) {
+      filled_bytes_ += units_.ExtentOf(*step.unit).size;
+      filled_.push_back({*step.unit, FlowBytes()});
+    }
     lock.unlock();
     wake_reader_.notify_one();
     wake_idle_.notify_all();

@@ -93,7 +93,7 @@ class PagePusher {
   void RefreshBudget();
   uint64_t DefaultBudget(uint64_t cache_bytes, bool twice) const;
   void ExpireUnits();
-  uint64_t FlowBytes() const;
+  uint64_t FlowBytes() const;  // with mutex_ held
 
   // The threads that store.
   void StoreLoop();
@@ -138,6 +138,7 @@ class PagePusher {
     uint64_t flow_bytes = 0;  // through the kernel's cache when it was filled
   };
   std::deque<Filled> filled_;  // units that may be unsettled, oldest first
+  uint64_t filled_bytes_ = 0;  // of all that were ever among them
 
   std::chrono::steady_clock::time_point budget_read_;  // the reading thread's alone
   std::thread reader_;
