@@ -21,12 +21,8 @@ bool IsCanary(SampleIndex sample) {
   return Number(sample) % kCanaryBlock == Mix(block + 1) % kCanaryBlock;
 }
 
-void FilePusher::MarkKnown(uint64_t file) {
-  if (!known_.Set(file)) num_known_.fetch_add(1, std::memory_order_relaxed);
-}
-
 void FilePusher::MarkForgotten(uint64_t file) {
-  if (known_.Clear(file)) num_known_.fetch_sub(1, std::memory_order_relaxed);
+  known_.Clear(file);
   present_.Clear(file);
 }
 
@@ -78,7 +74,7 @@ bool FilePusher::PushFile(uint64_t file) {
   }
   present_.Clear(file);
   if (stored == -ENOENT) {
-    if (known_.Clear(file)) num_known_.fetch_sub(1, std::memory_order_relaxed);
+    known_.Clear(file);
     tally_.Add(PushTally::kFilesUnknown);
   } else {
     tally_.Add(PushTally::kStoresFailed);

@@ -1,6 +1,7 @@
 // Stores files into the kernel's cache, and remembers which the kernel knows and has.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <functional>
@@ -38,13 +39,16 @@ class FilePusher {
         present_(num_samples * files_per_sample) {}
 
   // What the kernel was told and has told.  MarkRead returns whether it had the contents before.
-  void MarkKnown(uint64_t file);
+  void MarkKnown(uint64_t file) { known_.Set(file); }
   void MarkForgotten(uint64_t file);
   bool MarkRead(uint64_t file) { return present_.Set(file); }
   void MarkEvicted(SampleRange samples);
 
-  uint64_t num_known() const { return num_known_.load(std::memory_order_relaxed); }
-  // About how many files of `samples` a push would store.
+  // About how many files a push would store, of all and of `samples`.
+  uint64_t num_pushable() const {
+    const uint64_t known = known_.num_set();
+    return known - std::min(known, present_.num_set());
+  }
   uint64_t CountPushable(SampleRange samples) const;
   uint64_t CountFiles(SampleRange samples) const { return samples.count * files_per_sample_; }
   bool HasContents(uint64_t sample) const { return present_.Test(sample * files_per_sample_); }
@@ -68,7 +72,6 @@ class FilePusher {
   PushTally& tally_;
   AtomicBitmap known_;    // the kernel has the inode
   AtomicBitmap present_;  // and its contents, as far as we can tell
-  std::atomic<uint64_t> num_known_{0};
   std::atomic<bool> stopped_{false};
 };
 

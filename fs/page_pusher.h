@@ -8,7 +8,8 @@
 // pays, and bounds what is pushed and not yet used.  A unit that a reader left half read is written
 // off once as much has gone through the cache as the cache holds.
 //
-// A reader who goes through the units in their order is brought the next one before its first READ.
+// A reader who goes through the units in their order is brought the next one before its first READ,
+// or where memory is short, left to the kernel's own read-ahead.
 // Where the order of an epoch is known (Arm), the pusher runs ahead of the reader along it.
 //
 // The parts: PushUnits (what READs tell), PushLedger (how much may be pushed), FilePusher (stores
@@ -80,7 +81,8 @@ class PagePusher {
  private:
   // Request workers.
   void Offer(uint64_t unit, bool by_lookup);
-  void OfferNextIfSequential(uint64_t unit);
+  bool NoteUnit(uint64_t unit);
+  void OfferNext(uint64_t unit);
   void AskForBudget();
   void Witness(uint64_t unit, uint64_t sample, bool resident, bool had_contents);
 
@@ -103,6 +105,8 @@ class PagePusher {
   uint64_t CountCanaries(uint64_t unit, SampleRange samples) const;
 
   bool on() const { return off_reason_.empty(); }
+  bool scarce() const { return scarce_.load(std::memory_order_relaxed); }
+  bool IsSequential() const;
   uint64_t SampleOf(uint64_t file) const { return file / options_.files_per_sample; }
 
   const Dataset& dataset_;
@@ -117,8 +121,8 @@ class PagePusher {
   FilePusher files_;
   PushUnits units_;
   PlanRunner plan_;
-  std::atomic<int> lookup_credit_;  // units that LOOKUPs may yet read ahead without any READ
-  std::atomic<bool> release_store_{false};
+  std::atomic<int> lookup_credit_;   // units that LOOKUPs may yet read ahead without any READ
+  std::atomic<bool> scarce_{false};  // the data do not fit into memory twice
   std::atomic<bool> unordered_{false};
   std::atomic<uint64_t> last_unit_{0};      // that a READ came for
   std::atomic<uint32_t> num_ascending_{0};  // units in a row that READs came to in their order

@@ -72,8 +72,8 @@ bool PushUnits::Witness(uint64_t index, const Sign& sign) {
   if (!pushed || sign.canary) AddProofs(index, 1);
   const bool missed =
       pushed && !sign.canary && unit.missed.fetch_add(1, kRelaxed) + 1 == kEvictedProof;
-  const bool known_now = !pushed && sign.num_known >= unit.retry_known.load(kRelaxed);
-  if ((!missed && !known_now) || !sign.refill_is_cheap) return false;
+  const bool retry = !pushed && sign.num_pushable >= unit.retry_at.load(kRelaxed);
+  if ((!missed && !retry) || !sign.refill_is_cheap) return false;
   Reopen(index, false);
   return true;
 }

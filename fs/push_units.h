@@ -31,7 +31,7 @@ class PushUnits {
     bool canary = false;
     bool had_contents = false;    // the kernel, so it has evicted them
     bool store_evicted = false;   // the store's page is out, and we did not release it
-    uint64_t num_known = 0;       // inodes that the kernel knows now
+    uint64_t num_pushable = 0;    // files of the whole dataset that a push would store now
     bool refill_is_cheap = true;  // the store's pages were not given back
   };
 
@@ -60,8 +60,10 @@ class PushUnits {
   void SetExtraCanary(uint64_t unit, SampleIndex s) {
     units_[unit].extra_canary.store(s, kRelaxed);
   }
-  // As many known inodes make another push worth while.
-  void SetRetryKnown(uint64_t unit, uint64_t n) { units_[unit].retry_known.store(n, kRelaxed); }
+  // As many files to push in the whole dataset make another look at the unit worth while.
+  void SetRetryAt(uint64_t unit, uint64_t num_pushable) {
+    units_[unit].retry_at.store(num_pushable, kRelaxed);
+  }
   // Queued to Filled.  So many proofs settle it as used: READs of canaries, or any READs if the
   // unit was only read ahead.
   void Fill(uint64_t unit, uint64_t proofs_wanted, bool pushed);
@@ -94,7 +96,7 @@ class PushUnits {
     std::atomic<uint32_t> gone{0};    // READs for what had been pushed
     std::atomic<uint32_t> missed{0};  // READs for what had not, its inode being unknown then
     std::atomic<SampleIndex> extra_canary{FilePusher::kNoSample};
-    std::atomic<uint64_t> retry_known{0};
+    std::atomic<uint64_t> retry_at{0};
   };
 
   State StateOf(uint64_t unit) const { return units_[unit].state.load(std::memory_order_acquire); }

@@ -30,6 +30,18 @@ TEST(AtomicBitmap, RangesEndWhereTheySay) {
   EXPECT_EQ(bits.CountSet(5, 0), 0u);
 }
 
+TEST(AtomicBitmap, CountsWhatIsSet) {
+  AtomicBitmap bits(300);
+  for (uint64_t b = 0; b < 300; b += 3) bits.Set(b);
+  bits.Set(0);
+  EXPECT_EQ(bits.num_set(), 100u);
+  bits.Clear(0);
+  bits.Clear(1);
+  EXPECT_EQ(bits.num_set(), 99u);
+  bits.ClearRange(0, 150);
+  EXPECT_EQ(bits.num_set(), bits.CountSet(150, 150));
+}
+
 TEST(AtomicBitmap, ThreadsDoNotLoseEachOthersBits) {
   AtomicBitmap bits(6400);
   const auto set = [&](uint64_t first) {
@@ -39,6 +51,7 @@ TEST(AtomicBitmap, ThreadsDoNotLoseEachOthersBits) {
   set(0);
   odd.join();
   EXPECT_EQ(bits.CountSet(0, 6400), 6400u);
+  EXPECT_EQ(bits.num_set(), 6400u);
 }
 
 }  // namespace

@@ -259,7 +259,7 @@ TEST_F(PagePusherTest, UnitsThatAReaderLeftAreForgottenOnceTheCacheHasTurnedOver
   uint64_t i = 0;
   // One sample here, one there.  Probes alone would end at four units.
   Eventually([&] {
-    for (int n = 0; n < 100; ++n) ReadThroughCache(i++ * 131 % 6400);
+    for (int n = 0; n < 100; ++n) ReadThroughCache(i++ * 1031 % 6400);
     return pusher_->counters().units_pushed > 6;
   });
   EXPECT_EQ(pusher_->counters().units_wasted, 0u);
@@ -271,13 +271,25 @@ TEST_F(PagePusherTest, ASecondPassOverUsedAndEvictedUnitsPushesThemAgain) {
   Start(2560, 16);
   ListAll();
   for (int pass = 0; pass < 2; ++pass) {
-    for (uint64_t s = 0; s < 2560; ++s) ReadThroughCache(s);
-    ForgetPushed();  // the kernel evicts everything
+    for (uint64_t s = 2560; s-- > 0;) ReadThroughCache(s);  // backwards, see the next test
+    ForgetPushed();                                         // the kernel evicts everything
   }
   const auto counters = pusher_->counters();
   EXPECT_GE(counters.units_pushed, 2 * (UnitOf(2559) - UnitOf(0)));
   EXPECT_EQ(counters.units_wasted, 0u);
   EXPECT_EQ(counters.allowed_bytes, counters.budget_bytes);
+}
+
+TEST_F(PagePusherTest, WhereMemoryIsShortASequentialReaderIsLeftToTheKernelsReadAhead) {
+  SetMemory(1 << 16);
+  Start(6400, 32);
+  ListAll();
+  for (uint64_t s = 0; s < 6400; ++s) ReadThroughCache(s);
+  const uint64_t before = pusher_->counters().units_pushed;
+  EXPECT_LE(before, 3u);  // until it was seen to be one
+  ReadThroughCache(3000);
+  pusher_->WaitUntilIdle();
+  EXPECT_EQ(pusher_->counters().units_pushed, before + 1);  // it no longer is
 }
 
 TEST_F(PagePusherTest, RandomReadsOverMoreThanMemoryEndThePushing) {
@@ -304,7 +316,7 @@ TEST_F(PagePusherTest, WhatIsPushedAndUnusedStaysWithinTheBudget) {
   options_.budget_bytes = 3 * kUnitBytes;
   Start(6400, 32);
   ListAll();
-  for (uint64_t s = 0; s < 6400; s += 130) Read(s);  // one sample of every unit
+  for (uint64_t i = 50; i-- > 0;) Read(130 * i);  // one sample of every unit, the last one first
   pusher_->WaitUntilIdle();
   EXPECT_EQ(pusher_->counters().units_pushed, 3u);
 }

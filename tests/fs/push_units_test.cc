@@ -91,10 +91,10 @@ TEST_F(PushUnitsTest, SamplesTheKernelDidNotKnowThenAreWorthAnotherTry) {
 
 TEST_F(PushUnitsTest, AUnitThatWasReadAheadOnlyIsPushedOnceItsInodesAreKnown) {
   ASSERT_TRUE(units_.TryTake(1, false));
-  units_.SetRetryKnown(1, 50);
+  units_.SetRetryAt(1, 50);
   units_.Fill(1, 100, /*pushed=*/false);
-  EXPECT_FALSE(units_.Witness(1, {.num_known = 49}));
-  EXPECT_TRUE(units_.Witness(1, {.num_known = 50}));
+  EXPECT_FALSE(units_.Witness(1, {.num_pushable = 49}));
+  EXPECT_TRUE(units_.Witness(1, {.num_pushable = 50}));
   EXPECT_TRUE(units_.IsIdle(1));
 }
 
