@@ -1,0 +1,105 @@
+#!/usr/bin/python3
+"""Takes the results of a run into the project.
+
+    tests/bench/publish.py [--work DIRECTORY]
+
+Copies reading.md and chart.svg to tests/bench/results, puts what the run measured into results.json
+there (what it did not measure stays), and writes those tables of the README that come from it: each
+follows a line <!-- table NAME -->.
+"""
+import argparse
+import json
+import re
+import shutil
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+RESULTS = ROOT / "tests" / "bench" / "results"
+README = ROOT / "README.md"
+
+PEERS = {"betonfs": "betonfs", "betonfs push=off": "`push=off`", "erofs": "kernel EROFS",
+         "squashfs": "kernel squashfs", "squashfuse_ll": "squashfuse_ll",
+         "directory": "ext4 directory"}
+CASES = {"first read": "first read, store cached", "re-read": "re-read",
+         "first read, no scan": "first read by a list, no scan",
+         "cold disk": "disk, caches dropped", "cold disk, no scan": "disk, by a list, no scan",
+         "memory a quarter": "memory a quarter of the data"}
+
+
+def reading(found: dict) -> list[list[str]]:
+    """Random order and two readers; the rest is in reading.md."""
+    medians = {(row["corpus"], row["case"], row["peer"]): row["median"]
+               for row in found["reading"]["rates"]
+               if (row["order"], row["readers"]) == ("random", 2)}
+    rows = [["", *PEERS.values()]]
+    for corpus in ("S", "L"):
+        for case, name in CASES.items():
+            rates = [medians.get((corpus, case, peer)) for peer in PEERS]
+            rows.append([f"{corpus}, {name}", *("-" if r is None else _rate(r) for r in rates)])
+    return rows
+
+
+def targets(found: dict) -> list[list[str]]:
+    rows = [["work", "against", "goal", "measured", ""]]
+    for row in found["reading"]["targets"]:
+        reached = "reached" if row["reached"] == "yes" else "missed"
+        rows.append([row["work"], row["against"], f"{row['at_least']:g}",
+                     _spread(row["median"], row["spread"]), reached])
+    return rows
+
+
+def techniques(found: dict) -> list[list[str]]:
+    rows = [["technique", "claimed", "S, 12 KB", "L, 110 KB", "against"]]
+    by_corpus = {(row["corpus"], row["technique"]): row for row in found["techniques"]}
+    for (corpus, name), row in by_corpus.items():
+        if corpus != "S":
+            continue
+        factors = [_spread(by_corpus[c, name]["factor"], by_corpus[c, name]["spread"])
+                   for c in ("S", "L")]
+        where = "from the disk" if row["cold"] else "cached"
+        rows.append([name, row["claimed"], *factors, f"{row['against']}, {where}"])
+    return rows
+
+
+TABLES = {"reading": reading, "targets": targets, "techniques": techniques}
+
+
+def _rate(rate: float) -> str:
+    return f"{round(rate, -2):,.0f}" if rate >= 1000 else f"{rate:.0f}"
+
+
+def _spread(median: float, spread: list[float]) -> str:
+    return f"{median:.2g} ({spread[0]:.2g} to {spread[1]:.2g})"
+
+
+def _table(rows: list[list[str]]) -> str:
+    lines = ["| " + " | ".join(row) + " |" for row in rows]
+    return "\n".join([lines[0], "|---" * len(rows[0]) + "|", *lines[1:]]) + "\n"
+
+
+def fill(text: str, name: str, table: str) -> str:
+    mark = f"<!-- table {name} -->\n"
+    filled, times = re.subn(re.escape(mark) + r"(\|.*\n)+", lambda _: mark + table, text)
+    if times != 1:
+        raise SystemExit(f"{README}: {times} tables after {mark.strip()}, expected 1")
+    return filled
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--work", type=Path, default=ROOT / "build" / "bench" / "work")
+    work = parser.parse_args().work
+    run = json.loads((work / "results.json").read_text())
+    found = json.loads((RESULTS / "results.json").read_text()) | run
+    (RESULTS / "results.json").write_text(json.dumps(found, indent=1) + "\n")
+    if "reading" in run:
+        for name in ("reading.md", "chart.svg"):
+            shutil.copy(work / name, RESULTS / name)
+    text = README.read_text()
+    for name, rows in TABLES.items():
+        text = fill(text, name, _table(rows(found)))
+    README.write_text(text)
+
+
+if __name__ == "__main__":
+    main()
