@@ -6,10 +6,12 @@ import os
 import pathlib
 import signal
 import subprocess
+import sys
 
 import pytest
 from support import mounts
 from support.daemon import Corpus, Daemon, daemon, forget_pages, has_zombie_child
+from support.memory_group import memory_limit
 from support.readers import Readers
 
 FAULTY_FS = pathlib.Path(os.environ["BETONFS_BUILD"]) / "bin" / "faulty_fs"
@@ -256,6 +258,28 @@ def test_kill_9_is_an_error_for_readers_and_the_next_mount_clears_it_away(corpus
             lambda: not any(os.path.exists(f"/proc/{pid}") for pid in helpers),
             "the helper of the killed daemon ends",
         )
+
+
+# Takes memory until the kernel kills; of two in a group the one that scores more goes first.
+HOG = "import sys; sys.stdin.readline(); hoard = [b'x' * 2**20 + bytes([i % 256]) for i in range(9999)]"
+
+
+def test_the_out_of_memory_killer_is_an_error_for_readers(corpus):
+    with memory_limit(64 << 20) as (enter, limited), daemon(corpus.file) as mount:
+        if not limited:
+            pytest.skip("no memory control group can be made here")
+        enter(mount.pid)
+        pathlib.Path(f"/proc/{mount.pid}/oom_score_adj").write_text("1000", "ascii")
+        with Readers(corpus, mount.point, {errno.ENOTCONN, errno.ECONNABORTED}) as readers:
+            with subprocess.Popen([sys.executable, "-c", HOG], stdin=subprocess.PIPE) as hog:
+                enter(hog.pid)
+                hog.stdin.close()
+                assert hog.wait(timeout=120) == -signal.SIGKILL
+            assert mount.process.wait(timeout=60) == -signal.SIGKILL
+            forget_pages(mount.point, corpus.contents)  # what is cached is served on
+            mounts.wait_until(lambda: readers.num_failures > 20, "readers meet the dead mount")
+        mounts.betonfs("umount", mount.point)
+        assert not mounts.is_mounted(mount.point)
 
 
 def test_umount_clears_a_dead_mount_away(corpus):

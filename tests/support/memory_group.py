@@ -20,8 +20,8 @@ def own_memory_cgroup():
 
 @contextlib.contextmanager
 def memory_limit(limit_bytes):
-    """A control group for the daemon and the readers, smaller than what they read.  Yields a function
-    that moves a process into it, and whether there is such a group."""
+    """A control group of so much memory.  Yields a function that moves a process into it, and whether
+    there is such a group.  Waits at the end until all that it holds are gone."""
     parent = own_memory_cgroup()
     group = parent and parent / f"betonfs-test-{os.getpid()}"
     try:
