@@ -30,7 +30,8 @@ class AtomicBitmap {
   }
   bool Clear(uint64_t bit) { return Test(bit) && ClearMask(bit / 64, Mask(bit)) != 0; }
 
-  // Of all bits.
+  // Of all bits.  Behind by what other threads are just changing, so that it can be a little below
+  // zero, which is a huge number, for a moment.
   uint64_t num_set() const { return num_set_.load(std::memory_order_relaxed); }
 
   // Of the bits [first, first + count).

@@ -93,7 +93,7 @@ void PagePusher::OnRead(uint64_t file, Extent payload) {
   if (plan_.armed()) plan_.NoteProgress(SampleIndex{sample});
   if (units_.TakeByLookup(unit)) lookup_credit_.fetch_add(1, std::memory_order_relaxed);
   // The kernel reads ahead of such a reader by itself, and each byte that we store has to push out
-  // another: measured, 1.0x to 1.1x of push=off without pushes, 0.8x with them.  What passes
+  // another: measured, 0.9x to 1.1x of push=off without pushes, 0.8x with them.  What passes
   // through is not there for long, so it does not count as read either.
   if (sequential && scarce() && units_.IsIdle(unit)) return;
   const bool had_contents = files_.MarkRead(file);

@@ -66,11 +66,12 @@ class PushTally {
   void Add(Counter counter, uint64_t value = 1) {
     counters_[counter].fetch_add(value, std::memory_order_relaxed);
   }
-  uint64_t Get(Counter counter) const { return counters_[counter].load(std::memory_order_relaxed); }
   // Fills in what is counted here.
   void CopyTo(PushCounters& counters) const;
 
  private:
+  uint64_t Get(Counter counter) const { return counters_[counter].load(std::memory_order_relaxed); }
+
   std::array<std::atomic<uint64_t>, kNumCounters> counters_{};
 };
 

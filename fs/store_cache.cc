@@ -11,7 +11,7 @@ namespace {
 constexpr uint64_t kSystemPageBytes = 4096;
 // The kernel cuts every readahead request to the device's limit, 128 KiB unless someone raised it.
 // (Faults under MADV_HUGEPAGE would make folios of 2 MiB, which are cheaper to map and to copy
-// from; measured from a cold disk in random order, 0.7x, since readers wait for all of a folio.)
+// from; measured from a cold disk in random order, 0.7x.)
 constexpr uint64_t kReadAheadChunkBytes = 128 << 10;
 
 // madvise() and mincore() take a start that is a page's, and do not write.

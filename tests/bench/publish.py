@@ -13,6 +13,8 @@ import re
 import shutil
 from pathlib import Path
 
+from report import SIZES, plain_table
+
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS = ROOT / "tests" / "bench" / "results"
 README = ROOT / "README.md"
@@ -26,55 +28,43 @@ CASES = {"first read": "first read, store cached", "re-read": "re-read",
          "memory a quarter": "memory a quarter of the data"}
 
 
-def reading(found: dict) -> list[list[str]]:
+def reading(found: dict) -> list[dict]:
     """Random order and two readers; the rest is in reading.md."""
     medians = {(row["corpus"], row["case"], row["peer"]): row["median"]
                for row in found["reading"]["rates"]
                if (row["order"], row["readers"]) == ("random", 2)}
-    rows = [["", *PEERS.values()]]
-    for corpus in ("S", "L"):
-        for case, name in CASES.items():
-            rates = [medians.get((corpus, case, peer)) for peer in PEERS]
-            rows.append([f"{corpus}, {name}", *("-" if r is None else _rate(r) for r in rates)])
-    return rows
+    return [{"": f"{corpus}, {name}",
+             **{title: _rate(medians.get((corpus, case, peer))) for peer, title in PEERS.items()}}
+            for corpus in SIZES for case, name in CASES.items()]
 
 
-def targets(found: dict) -> list[list[str]]:
-    rows = [["work", "against", "goal", "measured", ""]]
-    for row in found["reading"]["targets"]:
-        reached = "reached" if row["reached"] == "yes" else "missed"
-        rows.append([row["work"], row["against"], f"{row['at_least']:g}",
-                     _spread(row["median"], row["spread"]), reached])
-    return rows
+def targets(found: dict) -> list[dict]:
+    return [{"work": row["work"], "against": row["against"], "goal": f"{row['at_least']:g}",
+             "measured": _spread(row["median"], row["spread"]),
+             "": "reached" if row["reached"] == "yes" else "missed"}
+            for row in found["reading"]["targets"]]
 
 
-def techniques(found: dict) -> list[list[str]]:
-    rows = [["technique", "claimed", "S, 12 KB", "L, 110 KB", "against"]]
-    by_corpus = {(row["corpus"], row["technique"]): row for row in found["techniques"]}
-    for (corpus, name), row in by_corpus.items():
-        if corpus != "S":
-            continue
-        factors = [_spread(by_corpus[c, name]["factor"], by_corpus[c, name]["spread"])
-                   for c in ("S", "L")]
-        where = "from the disk" if row["cold"] else "cached"
-        rows.append([name, row["claimed"], *factors, f"{row['against']}, {where}"])
-    return rows
+def techniques(found: dict) -> list[dict]:
+    factors = {(row["corpus"], row["technique"]): _spread(row["factor"], row["spread"])
+               for row in found["techniques"]}
+    return [{"technique": row["technique"], "claimed": row["claimed"],
+             **{title: factors[corpus, row["technique"]] for corpus, title in SIZES.items()},
+             "against": f"{row['against']}, {'from the disk' if row['cold'] else 'cached'}"}
+            for row in found["techniques"] if row["corpus"] == "S"]
 
 
 TABLES = {"reading": reading, "targets": targets, "techniques": techniques}
 
 
-def _rate(rate: float) -> str:
+def _rate(rate: float | None) -> str:
+    if rate is None:
+        return "-"
     return f"{round(rate, -2):,.0f}" if rate >= 1000 else f"{rate:.0f}"
 
 
 def _spread(median: float, spread: list[float]) -> str:
     return f"{median:.2g} ({spread[0]:.2g} to {spread[1]:.2g})"
-
-
-def _table(rows: list[list[str]]) -> str:
-    lines = ["| " + " | ".join(row) + " |" for row in rows]
-    return "\n".join([lines[0], "|---" * len(rows[0]) + "|", *lines[1:]]) + "\n"
 
 
 def fill(text: str, name: str, table: str) -> str:
@@ -97,7 +87,7 @@ def main() -> None:
             shutil.copy(work / name, RESULTS / name)
     text = README.read_text()
     for name, rows in TABLES.items():
-        text = fill(text, name, _table(rows(found)))
+        text = fill(text, name, plain_table(rows(found)) + "\n")
     README.write_text(text)
 
 
