@@ -25,7 +25,7 @@ namespace {
 bool IsDead(const MountEntry& mount) {
   struct statfs st;
   return mount.type.starts_with("fuse") && statfs(mount.mountpoint.c_str(), &st) != 0 &&
-         errno == ENOTCONN;
+         (errno == ENOTCONN || errno == ECONNABORTED);  // the latter while its daemon dies
 }
 
 // Unmounts dead mounts, however many lie upon each other, and returns the living one if there is.

@@ -58,7 +58,11 @@ class MountPusherTest : public ::testing::Test {
   // The names the kernel knows after a scan, by inode.
   std::map<uint64_t, uint64_t> Scan() {
     std::map<uint64_t, uint64_t> samples;
-    for (const FakeName& name : kernel_->List(FUSE_ROOT_ID)) {
+    const auto lists = [this] { return ops_->stats().Totals(OpKind::kReaddirplus).count; };
+    const uint64_t wanted = lists() + 2;  // one answer with every name, and an empty one
+    const auto names = kernel_->List(FUSE_ROOT_ID, 1 << 20);
+    while (lists() < wanted) std::this_thread::yield();  // the pusher is told after the answer
+    for (const FakeName& name : names) {
       if (name.entry.nodeid != 0) {
         samples[name.entry.nodeid] = Number(Ino(name.entry.nodeid).sample());
       }

@@ -109,6 +109,7 @@ class PagePusherTest : public ::testing::Test {
     for (int turn = 0; turn < 100; ++turn) {
       const uint64_t dropped = pusher_->counters().offers_dropped;
       pusher_->OnRead(sample, ExtentOf(sample));
+      if (turn > 0) ++reads_again_;
       if (pusher_->counters().offers_dropped == dropped) return;
       std::this_thread::sleep_for(std::chrono::microseconds(turn));
     }
@@ -143,6 +144,7 @@ class PagePusherTest : public ::testing::Test {
   bool gate_open_ = true;
   int store_errno_ = 0;
   uint64_t stores_ = 0;
+  uint64_t reads_again_ = 0;  // by Read() after a drop
   std::set<uint64_t> pushed_;
 };
 
@@ -222,7 +224,7 @@ TEST_F(PagePusherTest, AFilledUnitIsLeftAlone) {
   for (uint64_t s = 0; s < 640; ++s) ReadThroughCache(s);
   const auto counters = pusher_->counters();
   EXPECT_EQ(counters.units_pushed, UnitOf(639) - UnitOf(0) + 1);
-  EXPECT_EQ(counters.reads_after_push, 0u);
+  EXPECT_LE(counters.reads_after_push, reads_again_);  // the kernel asks once
   EXPECT_EQ(counters.units_wasted, 0u);
 }
 
@@ -300,7 +302,7 @@ TEST_F(PagePusherTest, RandomReadsOverMoreThanMemoryEndThePushing) {
   std::mt19937 random(1);
   for (int i = 0; i < 20'000; ++i) {
     Read(random() % 6400);
-    if (i % 100 == 0) pusher_->WaitUntilIdle();
+    if (i % 100 == 99) pusher_->WaitUntilIdle();
   }
   const auto early = pusher_->counters();
   EXPECT_GT(early.units_wasted, 0u);
@@ -460,9 +462,11 @@ TEST_F(PagePusherTest, ASparseOrderIsPushedSampleBySampleAheadOfTheReader) {
   // The reader comes to a canary: the pusher goes on.
   uint64_t p = window / 2;
   while (!IsCanary(order.At(p))) ++p;
-  Read(Number(order.At(p)));
+  Eventually([&] {
+    Read(Number(order.At(p)));  // which is dropped when it meets the plan's lock taken
+    return pusher_->counters().plan_position == p;
+  });
   Eventually([&] { return pusher_->counters().plan_ahead == p + window; });
-  EXPECT_EQ(pusher_->counters().plan_position, p);
 }
 
 TEST_F(PagePusherTest, AStrayReadDoesNotMoveThePlan) {
@@ -475,8 +479,10 @@ TEST_F(PagePusherTest, AStrayReadDoesNotMoveThePlan) {
   Eventually([&] { return pusher_->counters().plan_ahead > 500; });
   Read(31'999);
   EXPECT_LT(pusher_->counters().plan_position, 500u);
-  for (uint64_t s = 31'000; s < 31'020; ++s) Read(s);
-  Eventually([&] { return pusher_->counters().plan_position >= 31'000; });
+  Eventually([&] {
+    for (uint64_t s = 31'000; s < 31'020; ++s) Read(s);  // some may meet the plan's lock taken
+    return pusher_->counters().plan_position >= 31'000;
+  });
 }
 
 // Everything at once, for the sanitizers; the claims are that nothing hangs and the ledger closes.

@@ -201,6 +201,7 @@ TEST(ReadOps, TellsTheObserverWhatTheKernelKnowsAndReads) {
   mount.kernel().Forget(list[2].entry.nodeid, 1);
   while (mount.observer().forgotten < 1) std::this_thread::yield();
   while (mount.observer().looked_up < 1) std::this_thread::yield();
+  while (mount.observer().listed < 4) std::this_thread::yield();  // told after the answer
   EXPECT_EQ(mount.observer().listed, 4);
 }
 

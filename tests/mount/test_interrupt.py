@@ -34,7 +34,7 @@ def interrupt(signal_number, *arguments):
     try:
         mounts.wait_until(lambda: bytes_moved(process) > 64 << 20, "it is under way")
         process.send_signal(signal_number)
-        _, said = process.communicate(timeout=60)
+        _, said = process.communicate(timeout=300)
     finally:
         process.kill()
     return process.returncode, said.decode()

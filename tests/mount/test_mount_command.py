@@ -37,14 +37,6 @@ def daemon_of(point):
     return int((point / ".betonfs" / "pid").read_text())
 
 
-def is_running(pid):
-    try:
-        with open(f"/proc/{pid}/stat", encoding="utf-8") as file:
-            return file.read().rsplit(")", 1)[1].split()[0] != "Z"
-    except OSError:
-        return False
-
-
 def refused(code, *arguments):
     """Runs betonfs, which must fail with `code` and say why in one line."""
     done = mounts.betonfs(*arguments, check=False)
@@ -79,7 +71,7 @@ def test_umount_waits_for_the_daemon(beton, point):
     mounts.betonfs("mount", beton, point)
     pid = daemon_of(point)
     mounts.betonfs("umount", point)
-    assert not is_running(pid)
+    assert mounts.is_gone(pid)
 
 
 def test_umount_of_a_busy_mount_says_so(beton, point):
@@ -100,7 +92,7 @@ def test_signals_unmount(beton, point, name):
     mounts.betonfs("mount", beton, point)
     pid = daemon_of(point)
     os.kill(pid, signal.Signals[name])
-    mounts.wait_until(lambda: not is_running(pid), f"the daemon ends on {name}")
+    mounts.wait_until(lambda: mounts.is_gone(pid), f"the daemon ends on {name}")
     assert not mounts.is_mounted(point)
 
 
@@ -109,7 +101,7 @@ def test_a_signal_ends_a_mount_that_is_in_use(beton, point):
     pid = daemon_of(point)
     with open(next(point.rglob("*.jpg")), "rb"):
         os.kill(pid, signal.SIGTERM)
-        mounts.wait_until(lambda: not is_running(pid), "the daemon ends")
+        mounts.wait_until(lambda: mounts.is_gone(pid), "the daemon ends")
     assert not mounts.is_mounted(point)
 
 
@@ -117,7 +109,7 @@ def test_a_dead_mount_is_cleared_away(beton, point):
     mounts.betonfs("mount", beton, point)
     pid = daemon_of(point)
     os.kill(pid, signal.SIGKILL)
-    mounts.wait_until(lambda: not is_running(pid), "the daemon is dead")
+    mounts.wait_until(lambda: mounts.is_gone(pid), "the daemon is dead")
     with pytest.raises(OSError):
         os.listdir(point)
     mounts.betonfs("mount", beton, point)
@@ -130,7 +122,7 @@ def test_a_dead_mount_can_be_unmounted(beton, point):
     mounts.betonfs("mount", beton, point)
     pid = daemon_of(point)
     os.kill(pid, signal.SIGKILL)
-    mounts.wait_until(lambda: not is_running(pid), "the daemon is dead")
+    mounts.wait_until(lambda: mounts.is_gone(pid), "the daemon is dead")
     mounts.betonfs("umount", point)
     assert not mounts.is_mounted(point)
 
@@ -180,14 +172,14 @@ def in_foreground(beton, point, *arguments):
         finally:
             if process.poll() is None:
                 process.send_signal(signal.SIGTERM)
-                process.wait(60)
+                process.wait(300)
 
 
 def test_the_foreground_logs_to_stderr(beton, point):
     with in_foreground(beton, point) as process:
         assert len(os.listdir(point)) == 2
         mounts.betonfs("umount", point)
-        said = process.communicate(timeout=60)[1]
+        said = process.communicate(timeout=300)[1]
     assert process.returncode == 0
     assert "mounted file=" in said and "samples=6" in said and "tree=paths" in said
     assert "unmounting" in said

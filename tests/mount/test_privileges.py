@@ -1,5 +1,6 @@
 """What a daemon has given up once it serves, and that an ordinary user can mount."""
 
+import contextlib
 import os
 import pathlib
 import shutil
@@ -51,14 +52,15 @@ def test_inherited_descriptors_are_closed(corpus, tmp_path):
     with open(tmp_path / "secret", "w", encoding="ascii") as secret:
         with daemon(corpus.file, pass_fds=[secret.fileno()]) as mount:
             for pid in [mount.pid, *mount.children()]:
-                links = [os.readlink(link) for link in pathlib.Path(f"/proc/{pid}/fd").iterdir()]
-                assert str(tmp_path / "secret") not in links
+                for link in pathlib.Path(f"/proc/{pid}/fd").iterdir():
+                    with contextlib.suppress(FileNotFoundError):  # others come and go
+                        assert os.readlink(link) != str(tmp_path / "secret")
 
 
 def test_no_core_dump_of_the_daemon(corpus):
     with daemon(corpus.file, cwd=corpus.file.parent) as mount:
         os.kill(mount.pid, signal.SIGSEGV)
-        status = mount.process.wait(timeout=60)
+        status = mount.process.wait(timeout=300)
         # A sanitizer has a word to say first and exits.
         assert status == -signal.SIGSEGV if HAS_FILTER else status != 0
         assert not list(corpus.file.parent.glob("core*"))

@@ -88,7 +88,7 @@ class Trouble:
 
     def __exit__(self, *_):
         self.stop.set()
-        self.thread.join(timeout=60)
+        self.thread.join(timeout=300)
         assert not self.thread.is_alive(), "the trouble maker hangs"
         assert self.wrong is None, self.wrong
 

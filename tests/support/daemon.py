@@ -51,7 +51,7 @@ class Daemon:
         """Signals the daemon and waits for its end; returns its exit status."""
         if self.process.poll() is None:
             self.process.send_signal(how)
-        return self.process.wait(timeout=60)
+        return self.process.wait(timeout=300)
 
     def is_alive(self):
         return self.process.poll() is None
@@ -92,7 +92,7 @@ def daemon(*files, options=None, point=None, **arguments):
             if held.is_alive():
                 held.process.terminate()
                 try:
-                    held.process.wait(timeout=60)
+                    held.process.wait(timeout=300)
                 except subprocess.TimeoutExpired:
                     held.process.kill()
                     held.process.wait()

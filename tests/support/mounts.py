@@ -38,7 +38,22 @@ def is_mounted(path):
     return any(point.encode().decode("unicode_escape") == want for point in points)
 
 
-def wait_until(condition, what, limit_s=60):
+def is_gone(pid):
+    """Whether a process has ended, and all its threads; nobody may have asked how yet."""
+
+    def has_ended(task):
+        try:
+            return (task / "stat").read_text("ascii", "replace").rsplit(")", 1)[1].split()[0] in "ZX"
+        except OSError:
+            return True
+
+    try:
+        return all(has_ended(task) for task in pathlib.Path(f"/proc/{pid}/task").iterdir())
+    except OSError:
+        return True
+
+
+def wait_until(condition, what, limit_s=300):
     """Waits for `condition()` to be true; fails the test if it is not within `limit_s`."""
     end = time.monotonic() + limit_s
     while not condition():

@@ -51,6 +51,6 @@ class Readers:
     def __exit__(self, *_):
         self.stop.set()
         for thread in self.threads:
-            thread.join(timeout=60)
+            thread.join(timeout=300)
         assert not any(thread.is_alive() for thread in self.threads), "a reader hangs"
         assert not self.wrong, self.wrong[:5]

@@ -8,16 +8,7 @@ import signal
 import stat
 import tempfile
 
-from support.mounts import betonfs, is_mounted, run, wait_until
-
-
-def is_gone(pid):
-    """Whether a process has ended; nobody may have asked how yet."""
-    try:
-        stat = pathlib.Path(f"/proc/{pid}/stat").read_text("ascii", errors="replace")
-    except OSError:
-        return True
-    return stat.rsplit(")", 1)[1].split()[0] in "ZX"
+from support.mounts import betonfs, is_gone, is_mounted, run, wait_until
 
 
 class Staging:
