@@ -17,7 +17,6 @@
 namespace betonfs {
 namespace {
 
-constexpr uint64_t kSamplesPerTurn = 64;
 constexpr uint64_t kUnknown = ~uint64_t{0};  // where a payload that cannot be found ends
 
 std::optional<size_t> FirstNonZero(Bytes bytes) {
@@ -32,8 +31,8 @@ std::optional<size_t> FirstNonZero(Bytes bytes) {
 }
 
 // What one thread has seen.
-struct Tally {
-  explicit Tally(uint64_t max_findings) : findings(max_findings) {}
+struct CheckTally {
+  explicit CheckTally(uint64_t max_findings) : findings(max_findings) {}
 
   FindingList findings;
   std::vector<TableEntry> used_rows;  // of plain files
@@ -49,17 +48,17 @@ class Checker {
   Result<CheckReport> Run();
 
  private:
-  void CheckIndex(Tally& tally) const;
-  void CheckNames(Tally& tally) const;
-  void CheckSamples(Tally& total);
-  void CheckTurn(uint64_t first, uint64_t count, Tally& tally) const;
+  void CheckIndex(CheckTally& tally) const;
+  void CheckNames(CheckTally& tally) const;
+  void CheckSamples(CheckTally& total);
+  void CheckTurn(uint64_t first, uint64_t count, CheckTally& tally) const;
   // Whether the sample is whole.  `previous_end`: where the payload before it ends, or kUnknown.
-  bool CheckSample(SampleIndex sample, uint64_t& previous_end, Tally& tally) const;
+  bool CheckSample(SampleIndex sample, uint64_t& previous_end, CheckTally& tally) const;
   bool CheckRecord(SampleIndex sample, uint64_t found_xxh3, const Payload& first,
-                   Tally& tally) const;
+                   CheckTally& tally) const;
   bool CheckPlace(SampleIndex sample, const Payload& payload, uint64_t& previous_end,
-                  Tally& tally) const;
-  void CheckGap(uint64_t start, uint64_t end, Tally& tally) const;
+                  CheckTally& tally) const;
+  void CheckGap(uint64_t start, uint64_t end, CheckTally& tally) const;
   uint64_t EndOfSample(uint64_t sample) const;
   bool IsCancelled() const { return options_.cancel && *options_.cancel; }
 
@@ -77,7 +76,7 @@ Result<CheckReport> Checker::Run() {
     RETURN_IF_ERROR(CheckWorkingMemory(num_entries * sizeof(TableEntry), WorkingMemoryLimitBytes(),
                                        dataset_.path(), "checking its allocation table"));
   }
-  Tally total(options_.max_findings);
+  CheckTally total(options_.max_findings);
   CheckIndex(total);
   CheckNames(total);
   CheckSamples(total);
@@ -97,7 +96,7 @@ Result<CheckReport> Checker::Run() {
   return report;
 }
 
-void Checker::CheckIndex(Tally& tally) const {
+void Checker::CheckIndex(CheckTally& tally) const {
   const auto add = [&](const char* kind, const std::string& message) {
     tally.findings.Add(Severity::kDamage, [&] { return Finding{{}, kind, message}; });
   };
@@ -110,7 +109,7 @@ void Checker::CheckIndex(Tally& tally) const {
   }
 }
 
-void Checker::CheckNames(Tally& tally) const {
+void Checker::CheckNames(CheckTally& tally) const {
   const Schema& schema = dataset_.schema();
   for (const Field& field : schema.fields()) {
     if (schema.Find(field.name) == &field) continue;
@@ -126,12 +125,12 @@ void Checker::CheckNames(Tally& tally) const {
   }
 }
 
-void Checker::CheckSamples(Tally& total) {
+void Checker::CheckSamples(CheckTally& total) {
   const uint64_t num_samples = dataset_.num_samples();
   std::atomic<uint64_t> next{0};
   std::mutex mutex;
   const auto work = [&](unsigned) {
-    Tally tally(options_.max_findings);
+    CheckTally tally(options_.max_findings);
     for (;;) {
       const uint64_t first = next.fetch_add(kSamplesPerTurn, std::memory_order_relaxed);
       if (first >= num_samples || IsCancelled()) break;
@@ -155,7 +154,7 @@ void Checker::CheckSamples(Tally& total) {
   if (end != kUnknown) CheckGap(end, pages.offset + pages.size, total);
 }
 
-void Checker::CheckTurn(uint64_t first, uint64_t count, Tally& tally) const {
+void Checker::CheckTurn(uint64_t first, uint64_t count, CheckTally& tally) const {
   uint64_t previous_end = kUnknown;
   if (index_) previous_end = first == 0 ? dataset_.pages().offset : EndOfSample(first - 1);
   for (uint64_t i = first; i < first + count; ++i) {
@@ -163,7 +162,7 @@ void Checker::CheckTurn(uint64_t first, uint64_t count, Tally& tally) const {
   }
 }
 
-bool Checker::CheckSample(SampleIndex sample, uint64_t& previous_end, Tally& tally) const {
+bool Checker::CheckSample(SampleIndex sample, uint64_t& previous_end, CheckTally& tally) const {
   const Schema& schema = dataset_.schema();
   bool whole = true;
   Payload first_payload{};
@@ -192,7 +191,7 @@ bool Checker::CheckSample(SampleIndex sample, uint64_t& previous_end, Tally& tal
 }
 
 bool Checker::CheckRecord(SampleIndex sample, uint64_t found_xxh3, const Payload& first,
-                          Tally& tally) const {
+                          CheckTally& tally) const {
   const auto record = index_->SampleAt(sample);
   if (!record) {
     tally.findings.Add(Severity::kDamage,
@@ -225,7 +224,7 @@ bool Checker::CheckRecord(SampleIndex sample, uint64_t found_xxh3, const Payload
 }
 
 bool Checker::CheckPlace(SampleIndex sample, const Payload& payload, uint64_t& previous_end,
-                         Tally& tally) const {
+                         CheckTally& tally) const {
   const bool is_known = previous_end != kUnknown;
   const bool in_order = !is_known || payload.offset >= previous_end;
   if (!in_order) {
@@ -241,7 +240,7 @@ bool Checker::CheckPlace(SampleIndex sample, const Payload& payload, uint64_t& p
   return in_order;
 }
 
-void Checker::CheckGap(uint64_t start, uint64_t end, Tally& tally) const {
+void Checker::CheckGap(uint64_t start, uint64_t end, CheckTally& tally) const {
   if (end <= start) return;
   const Bytes gap = *Slice(dataset_.bytes(), start, end - start);
   const auto bad = FirstNonZero(gap);

@@ -9,8 +9,6 @@
 namespace betonfs {
 namespace {
 
-using Json = nlohmann::json;
-
 constexpr uint64_t kMaxItemSizeBytes = (uint64_t{1} << 31) - 1;  // numpy counts them in an int
 constexpr int kMaxNesting = 16;
 
@@ -134,7 +132,7 @@ std::string PythonTuple(const std::vector<uint64_t>& numbers) {
 }
 
 // A name is a string, or a pair of title and name.
-std::optional<std::string> FieldName(const Json& name) {
+std::optional<std::string> FieldName(const nlohmann::json& name) {
   if (name.is_string()) return PythonString(name.get_ref<const std::string&>());
   if (!name.is_array() || name.size() != 2 || !name[0].is_string() || !name[1].is_string()) {
     return std::nullopt;
@@ -143,21 +141,21 @@ std::optional<std::string> FieldName(const Json& name) {
              PythonString(name[1].get_ref<const std::string&>()), ")");
 }
 
-Result<std::vector<uint64_t>> SubShape(const Json& shape) {
+Result<std::vector<uint64_t>> SubShape(const nlohmann::json& shape) {
   std::vector<uint64_t> out;
   if (shape.is_number_unsigned()) return std::vector<uint64_t>{shape.get<uint64_t>()};
   if (!shape.is_array() || shape.size() > 32) return BadDtype(shape.dump());
-  for (const Json& dimension : shape) {
+  for (const nlohmann::json& dimension : shape) {
     if (!dimension.is_number_unsigned()) return BadDtype(shape.dump());
     out.push_back(dimension.get<uint64_t>());
   }
   return out;
 }
 
-Result<Dtype> ParseStructured(const Json& descr, int nesting);
+Result<Dtype> ParseStructured(const nlohmann::json& descr, int nesting);
 
 // ["x", "<f4"], ["x", "<f4", [3]] or ["x", [[...], ...]].
-Result<Dtype> ParseField(const Json& field, int nesting) {
+Result<Dtype> ParseField(const nlohmann::json& field, int nesting) {
   if (!field.is_array() || field.size() < 2 || field.size() > 3) return BadDtype("descr");
   const auto name = FieldName(field[0]);
   if (!name) return BadDtype("descr");
@@ -181,10 +179,10 @@ Result<Dtype> ParseField(const Json& field, int nesting) {
   return out;
 }
 
-Result<Dtype> ParseStructured(const Json& descr, int nesting) {
+Result<Dtype> ParseStructured(const nlohmann::json& descr, int nesting) {
   if (!descr.is_array() || descr.empty() || nesting > kMaxNesting) return BadDtype("descr");
   Dtype out;
-  for (const Json& field : descr) {
+  for (const nlohmann::json& field : descr) {
     ASSIGN_OR_RETURN(const Dtype part, ParseField(field, nesting));
     out.item_size_bytes += part.item_size_bytes;
     if (out.item_size_bytes > kMaxItemSizeBytes) return BadDtype(part.npy_descr);
@@ -195,7 +193,7 @@ Result<Dtype> ParseStructured(const Json& descr, int nesting) {
 }
 
 // numpy writes a dtype without fields as one nameless field.
-bool IsPlain(const Json& descr) {
+bool IsPlain(const nlohmann::json& descr) {
   return descr.size() == 1 && descr[0].is_array() && descr[0].size() == 2 &&
          descr[0][0].is_string() && descr[0][0].get_ref<const std::string&>().empty() &&
          descr[0][1].is_string();
@@ -204,7 +202,7 @@ bool IsPlain(const Json& descr) {
 }  // namespace
 
 Result<Dtype> ParseDtype(std::string_view text) {
-  const Json descr = Json::parse(text, nullptr, /*allow_exceptions=*/false);
+  const nlohmann::json descr = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
   if (!descr.is_array()) return BadDtype("that is not a JSON list of fields");
   if (IsPlain(descr)) return ParsePlain(descr[0][1].get_ref<const std::string&>());
   return ParseStructured(descr, 0);

@@ -17,7 +17,6 @@
 namespace betonfs {
 namespace {
 
-constexpr uint64_t kSamplesPerTurn = 64;
 // QUASI_RANDOM allocates an array of pages times samples of the fullest page.
 constexpr uint64_t kMuchMemoryBytes = uint64_t{1} << 30;
 constexpr uint64_t kTooMuchMemoryBytes = uint64_t{16} << 30;
@@ -88,11 +87,11 @@ struct SizeRange {
 };
 
 // What one thread has seen.
-struct Tally {
-  Tally(uint64_t max_findings, size_t num_fields)
+struct FfcvTally {
+  FfcvTally(uint64_t max_findings, size_t num_fields)
       : findings(max_findings), bad_by_field(num_fields), sizes(num_fields) {}
 
-  void Merge(Tally other) {
+  void Merge(FfcvTally other) {
     findings.Merge(std::move(other.findings));
     num_bad_samples += other.num_bad_samples;
     num_past_page += other.num_past_page;
@@ -133,11 +132,11 @@ class FfcvChecker {
   void CheckFields();
   void CheckArrayField(const Field& field, FfcvField& verdict);
   void CheckSamples();
-  void CheckSample(SampleIndex sample, Decoders& decoders, Tally& tally) const;
+  void CheckSample(SampleIndex sample, Decoders& decoders, FfcvTally& tally) const;
   void CheckPlace(SampleIndex sample, const Field& field, const Payload& payload,
-                  Tally& tally) const;
+                  FfcvTally& tally) const;
   void CheckImage(SampleIndex sample, const Field& field, const Payload& payload,
-                  Decoders& decoders, Tally& tally) const;
+                  Decoders& decoders, FfcvTally& tally) const;
   std::optional<Finding> FindBadImage(SampleIndex sample, const Payload& payload,
                                       Decoders& decoders) const;
   void CheckRows();
@@ -154,7 +153,7 @@ class FfcvChecker {
   const Schema& schema_;
   const FfcvCheckOptions& options_;
   FfcvReport report_;
-  Tally total_;
+  FfcvTally total_;
   bool has_name_clash_ = false;
   uint64_t num_shared_offsets_ = 0;
   uint64_t num_two_pages_ = 0;
@@ -250,7 +249,7 @@ void FfcvChecker::CheckSamples() {
   std::atomic<uint64_t> next{0};
   std::mutex mutex;
   const auto work = [&](unsigned) {
-    Tally tally(options_.max_findings, schema_.fields().size());
+    FfcvTally tally(options_.max_findings, schema_.fields().size());
     Decoders decoders;
     for (;;) {
       const uint64_t first = next.fetch_add(kSamplesPerTurn, std::memory_order_relaxed);
@@ -267,7 +266,7 @@ void FfcvChecker::CheckSamples() {
   RunOnThreads(options_.num_threads ? options_.num_threads : DefaultNumThreads(), work);
 }
 
-void FfcvChecker::CheckSample(SampleIndex sample, Decoders& decoders, Tally& tally) const {
+void FfcvChecker::CheckSample(SampleIndex sample, Decoders& decoders, FfcvTally& tally) const {
   bool whole = true;
   for (uint32_t k = 0; k < schema_.num_payloads(); ++k) {
     const Field& field = schema_.payload_field(k);
@@ -297,7 +296,7 @@ void FfcvChecker::CheckSample(SampleIndex sample, Decoders& decoders, Tally& tal
 }
 
 void FfcvChecker::CheckPlace(SampleIndex sample, const Field& field, const Payload& payload,
-                             Tally& tally) const {
+                             FfcvTally& tally) const {
   const uint64_t size = payload.bytes.size();
   if (size == 0) return;
   const uint64_t page = dataset_.PageOf(payload.offset);
@@ -316,7 +315,7 @@ void FfcvChecker::CheckPlace(SampleIndex sample, const Field& field, const Paylo
 }
 
 void FfcvChecker::CheckImage(SampleIndex sample, const Field& field, const Payload& payload,
-                             Decoders& decoders, Tally& tally) const {
+                             Decoders& decoders, FfcvTally& tally) const {
   const uint16_t number = schema_.NumberOf(field);
   ++tally.num_images;
   tally.sizes[number].Add(payload.width, payload.height);

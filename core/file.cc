@@ -15,7 +15,7 @@ namespace {
 
 constexpr int kFirstFreeFd = 3;  // 0 to 2 are stdin, stdout, stderr, even when they are closed
 
-FileIdentity IdentityOf(const struct stat& info) {
+FileIdentity IdentityFrom(const struct stat& info) {
   return {info.st_dev, info.st_ino, static_cast<uint64_t>(info.st_size), info.st_mtim.tv_sec,
           info.st_mtim.tv_nsec};
 }
@@ -77,13 +77,13 @@ Result<UniqueFd> OpenFile(const std::string& path, int flags, mode_t mode) {
 Result<FileIdentity> IdentityOf(int fd, const std::string& path) {
   struct stat info;
   if (fstat(fd, &info) != 0) return FailErrno(path, errno);
-  return IdentityOf(info);
+  return IdentityFrom(info);
 }
 
 Result<FileIdentity> IdentityOf(const std::string& path) {
   struct stat info;
   if (stat(path.c_str(), &info) != 0) return FailErrno(path, errno);
-  return IdentityOf(info);
+  return IdentityFrom(info);
 }
 
 Result<MappedFile> MappedFile::Open(const std::string& path) {
@@ -103,7 +103,7 @@ Result<MappedFile> MappedFile::Open(const std::string& path) {
     if (address == MAP_FAILED) return FailErrno(Cat(path, ": mmap"), errno);
     bytes = {static_cast<const std::byte*>(address), size};
   }
-  return MappedFile(path, std::move(fd), IdentityOf(info), bytes);
+  return MappedFile(path, std::move(fd), IdentityFrom(info), bytes);
 }
 
 MappedFile MappedFile::Borrow(Bytes bytes, std::string path) {

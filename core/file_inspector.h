@@ -18,6 +18,9 @@ struct FileFact {
   uint16_t height = 0;
 };
 
+// Enough of a file's front to tell what nearly every picture is.
+inline constexpr uint64_t kInspectedPrefixSizeBytes = 4096;
+
 // One thread at a time: each worker has its own.
 class FileInspector {
  public:

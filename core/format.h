@@ -107,10 +107,12 @@ enum class ProtectedRange : uint32_t {
 };
 inline constexpr size_t kNumProtectedRanges = 7;
 
+inline constexpr uint64_t kNoEntry = ~uint64_t{0};
+
 struct RawDirectory {
   u64le first_entry;
   u64le num_entries;
-  u64le own_entry;  // the entry that names it; ~0 for the root
+  u64le own_entry;  // the entry that names it; kNoEntry for the root
   u32le parent;     // the root is its own parent
   u32le mode;       // permission bits
   i64le mtime_s;

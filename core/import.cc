@@ -19,7 +19,6 @@
 namespace betonfs {
 namespace {
 
-constexpr uint64_t kPrefixSizeBytes = 4096;
 constexpr mode_t kDirectoryMode = 0755;
 
 // Bytes of a plan's origins.  Keeps the last file open: one of many in a row for shards.
@@ -210,7 +209,7 @@ Result<ImportPlan> MakePlan(const std::vector<std::string>& sources) {
   return PlanShards(sources);
 }
 
-std::string Describe(const Field& field) {
+std::string DescribeField(const Field& field) {
   return Cat(field.name, ": ", FieldTypeName(field.type));
 }
 
@@ -245,7 +244,7 @@ Status InspectImages(const ImportPlan& plan, ImportColumn& column) {
     const PayloadOrigin& origin = column.payloads[i];
     FileFact fact;
     // The prefix first; all of a JPEG whose header is longer.
-    for (const uint64_t limit : {kPrefixSizeBytes, ~uint64_t{0}}) {
+    for (const uint64_t limit : {kInspectedPrefixSizeBytes, ~uint64_t{0}}) {
       bytes.resize(std::min(origin.size_bytes, limit));
       RETURN_IF_ERROR(origins.Read(origin, 0, bytes));
       ASSIGN_OR_RETURN(fact, inspector.Inspect(bytes, bytes.size(), -1, plan.names[i]));
@@ -283,7 +282,7 @@ Result<ImportReport> Import(const std::vector<std::string>& sources, const std::
   ImportReport report;
   ASSIGN_OR_RETURN(report.written, WriteDataset(target, source, options.dataset));
   report.num_samples = source.num_samples();
-  for (const Field& field : source.schema().fields()) report.fields.push_back(Describe(field));
+  for (const Field& field : source.schema().fields()) report.fields.push_back(DescribeField(field));
   report.classes = plan.classes;
   for (const SampleIndex sample : report.written.oversize_samples) {
     report.oversize_names.push_back(plan.names[Number(sample)]);

@@ -7,8 +7,6 @@
 namespace betonfs {
 namespace {
 
-constexpr uint64_t kNoEntry = ~uint64_t{0};
-
 bool IsGoodName(std::string_view name) {
   return !name.empty() && name.size() <= kMaxNameSizeBytes && name != "." && name != ".." &&
          name.find('/') == name.npos && name.find('\0') == name.npos;

@@ -13,7 +13,6 @@ namespace {
 // Paths deeper than this are taken for a cycle.
 constexpr size_t kMaxDepth = 65536;
 constexpr uint32_t kNanosecondsPerSecond = 1'000'000'000;
-constexpr uint64_t kNoEntry = std::numeric_limits<uint64_t>::max();
 // More errors than anybody reads are not looked for.
 constexpr size_t kMaxVerifyErrors = 1000;
 constexpr uint64_t kMaxDirectories = std::numeric_limits<uint32_t>::max();

@@ -8,7 +8,7 @@ namespace betonfs {
 namespace {
 
 // No file is longer, so that offsets fit off_t and sums of two offsets do not overflow.
-constexpr uint64_t kMaxFileSizeBytes = uint64_t{1} << 62;
+constexpr uint64_t kMaxDatasetSizeBytes = uint64_t{1} << 62;
 
 // A zero-length payload burns a byte: its offset is then no other payload's.
 uint64_t FootprintBytes(uint64_t payload_size) { return std::max<uint64_t>(payload_size, 1); }
@@ -18,9 +18,9 @@ std::optional<uint64_t> SampleFootprintBytes(std::span<const uint64_t> sizes,
                                              uint64_t align_bytes) {
   uint64_t end = 0;
   for (const uint64_t size : sizes) {
-    if (size > kMaxFileSizeBytes) return std::nullopt;
+    if (size > kMaxDatasetSizeBytes) return std::nullopt;
     end = AlignUp(end, align_bytes) + FootprintBytes(size);
-    if (end > kMaxFileSizeBytes) return std::nullopt;
+    if (end > kMaxDatasetSizeBytes) return std::nullopt;
   }
   return end;
 }
@@ -37,7 +37,7 @@ Result<Totals> AddUp(std::span<const uint64_t> payload_sizes, uint32_t payloads_
     const auto sample =
         SampleFootprintBytes(payload_sizes.subspan(first, payloads_per_sample), align_bytes);
     if (sample) totals.all = AlignUp(totals.all, align_bytes) + *sample;
-    if (!sample || totals.all > kMaxFileSizeBytes) {
+    if (!sample || totals.all > kMaxDatasetSizeBytes) {
       return Fail(ErrorKind::kInvalidArgument, "the samples up to number " +
                                                    std::to_string(first / payloads_per_sample) +
                                                    " are longer than a file can be");
@@ -81,7 +81,7 @@ Result<PageLayout> PageLayout::Plan(std::span<const uint64_t> payload_sizes,
                                     uint32_t payloads_per_sample, const LayoutOptions& options) {
   PageLayout layout;
   RETURN_IF_ERROR(CheckAlignment(options.align_bytes));
-  if (options.rows_end > kMaxFileSizeBytes) {
+  if (options.rows_end > kMaxDatasetSizeBytes) {
     return Fail(ErrorKind::kInvalidArgument, "the rows are longer than a file can be");
   }
   Totals totals;

@@ -78,7 +78,7 @@ uint64_t ZlibSize(uint64_t data_size) {
   const uint64_t num_blocks = std::max<uint64_t>(1, CeilDiv(data_size, kMaxStoredBlock));
   return kZlibOverhead + data_size + num_blocks * kStoredBlockOverhead;
 }
-uint64_t PngSize(uint64_t width, uint64_t height) {
+uint64_t PngFileSize(uint64_t width, uint64_t height) {
   const uint64_t zlib_size = ZlibSize(PngLinesSize(width, height));
   return sizeof kPngSignature + kChunkOverhead + kHeaderChunkData + zlib_size +
          CeilDiv(zlib_size, kMaxIdatData) * kChunkOverhead + kChunkOverhead;
@@ -129,7 +129,7 @@ std::string ZlibStored(std::string_view data) {
 
 std::string RenderPng(Bytes rgb, uint16_t width, uint16_t height) {
   std::string out;
-  out.reserve(PngSize(width, height));
+  out.reserve(PngFileSize(width, height));
   out.append(kPngSignature, sizeof kPngSignature);
   std::string header;
   AppendBigEndian(header, width);
@@ -167,7 +167,7 @@ uint64_t RawImageSizeBytes(uint16_t width, uint16_t height, RawView view) {
     case RawView::kBmp:
       return BmpSize(width, height);
     case RawView::kPng:
-      return PngSize(width, height);
+      return PngFileSize(width, height);
   }
   return 0;
 }

@@ -13,8 +13,6 @@
 namespace betonfs {
 namespace {
 
-constexpr uint64_t kReflinkAlignmentBytes = 4096;
-
 bool LiesInOnePage(const Content& content, uint64_t page_size) {
   return content.offset / page_size ==
          (content.offset + std::max<uint64_t>(content.size, 1) - 1) / page_size;

@@ -9,7 +9,7 @@ namespace {
 
 constexpr uint64_t kCopyStepSizeBytes = 1u << 20;
 // No file is longer: the largest that ext4 holds.
-constexpr uint64_t kMaxFileSizeBytes = (uint64_t{1} << 44) - 4096;
+constexpr uint64_t kMaxStagedFileSizeBytes = (uint64_t{1} << 44) - 4096;
 
 }  // namespace
 
@@ -110,7 +110,7 @@ Status StagingArea::OpenForWriting(StageIno ino, bool truncate) {
 // ---- Writing ------------------------------------------------------------------------------------
 
 Status StagingArea::WriteLocked(StageIno ino, StagingFile& file, uint64_t offset, Bytes bytes) {
-  if (offset > kMaxFileSizeBytes || bytes.size() > kMaxFileSizeBytes - offset) {
+  if (offset > kMaxStagedFileSizeBytes || bytes.size() > kMaxStagedFileSizeBytes - offset) {
     return FailErrno("write", EFBIG);
   }
   if (bytes.empty()) return {};
@@ -123,7 +123,7 @@ Status StagingArea::WriteLocked(StageIno ino, StagingFile& file, uint64_t offset
 }
 
 Status StagingArea::TruncateLocked(StageIno ino, StagingFile& file, uint64_t size_bytes) {
-  if (size_bytes > kMaxFileSizeBytes) return FailErrno("truncate", EFBIG);
+  if (size_bytes > kMaxStagedFileSizeBytes) return FailErrno("truncate", EFBIG);
   RETURN_IF_ERROR(WithRoom([&] { return file.Truncate(size_bytes); }));
   const std::lock_guard tree_lock(tree_mutex_);
   StageNode& node = tree_.At(ino);

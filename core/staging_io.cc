@@ -14,7 +14,6 @@ namespace betonfs {
 namespace {
 
 constexpr uint64_t kCopyBufferSizeBytes = 1u << 20;
-constexpr uint64_t kReflinkAlignmentBytes = 4096;
 
 // Returns how many bytes the files share from these offsets on now: whole blocks or nothing.
 uint64_t Reflink(int from, uint64_t from_offset, int to, uint64_t to_offset, uint64_t size_bytes) {

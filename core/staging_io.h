@@ -13,6 +13,9 @@
 
 namespace betonfs {
 
+// What both offsets of a copy must be multiples of for the file system to share blocks instead.
+inline constexpr uint64_t kReflinkAlignmentBytes = 4096;
+
 // The system itself.  Stateless, so any thread may call anything.  `path` is for messages unless it
 // is what the call acts on.  Errors: kNoSpace, kIo, and the others of FailErrno.
 class StageIo {
@@ -32,7 +35,7 @@ class StageIo {
 
   // Copies `size_bytes` from one open file to another (or the same, at another place).  Returns
   // whether the two now share their blocks (reflink), which is tried first when both offsets are
-  // multiples of 4096; what is behind the last whole block is copied.
+  // multiples of kReflinkAlignmentBytes; what is behind the last whole block is copied.
   virtual Result<bool> Copy(int from, uint64_t from_offset, int to, uint64_t to_offset,
                             uint64_t size_bytes, const std::string& path);
 

@@ -98,7 +98,7 @@ std::optional<JournalRecord> RecordAt(Bytes journal, uint64_t offset, uint64_t& 
   return ParseBody(*body);
 }
 
-Result<JournalHeader> ParseHeader(Bytes journal, const std::string& path) {
+Result<JournalHeader> ParseJournalHeader(Bytes journal, const std::string& path) {
   const auto bytes = Slice(journal, 0, sizeof(RawJournalHeader));
   if (!bytes) {
     return Fail(ErrorKind::kTruncated, path + ": a journal of " + std::to_string(journal.size()) +
@@ -163,7 +163,7 @@ Result<JournalReplay> ReplayJournal(
     Bytes journal, const std::string& path,
     const std::function<bool(const JournalRecord&, uint64_t offset)>& apply) {
   JournalReplay replay;
-  ASSIGN_OR_RETURN(replay.header, ParseHeader(journal, path));
+  ASSIGN_OR_RETURN(replay.header, ParseJournalHeader(journal, path));
   replay.end_offset = sizeof(RawJournalHeader);
   uint64_t end_offset = 0;
   while (const auto record = RecordAt(journal, replay.end_offset, end_offset)) {

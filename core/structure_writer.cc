@@ -21,7 +21,7 @@ Bytes BytesOf(const T& object) {
 }
 
 // Where the parts behind the pages lie.
-struct Placement {
+struct StructurePlaces {
   std::array<Extent, kNumSections> sections{};
   uint64_t trailer_offset = 0;
   uint64_t table_offset = 0;
@@ -54,9 +54,9 @@ std::vector<u64le> ChecksumsOf(const Ranges& ranges) {
   return checksums;
 }
 
-Placement Place(uint64_t pages_end, const Sections& sections, uint64_t checksums_size,
-                uint64_t table_size, bool has_index) {
-  Placement placement;
+StructurePlaces Place(uint64_t pages_end, const Sections& sections, uint64_t checksums_size,
+                      uint64_t table_size, bool has_index) {
+  StructurePlaces placement;
   placement.table_offset = pages_end;
   if (has_index) {
     uint64_t end = pages_end;
@@ -73,7 +73,7 @@ Placement Place(uint64_t pages_end, const Sections& sections, uint64_t checksums
   return placement;
 }
 
-std::string MakeHead(const Structures& structures, const Placement& placement) {
+std::string MakeHead(const Structures& structures, const StructurePlaces& placement) {
   RawHeader header;
   header.version = kBetonVersion;
   header.num_fields = static_cast<uint16_t>(structures.schema->fields().size());
@@ -84,7 +84,8 @@ std::string MakeHead(const Structures& structures, const Placement& placement) {
   return head += structures.schema->Serialize();
 }
 
-RawTrailer MakeTrailer(const Structures& structures, const Placement& placement, Bytes checksums) {
+RawTrailer MakeTrailer(const Structures& structures, const StructurePlaces& placement,
+                       Bytes checksums) {
   RawTrailer trailer;
   std::memcpy(trailer.magic, kTrailerMagic, sizeof trailer.magic);
   trailer.version = kIndexVersion;
@@ -134,7 +135,7 @@ Result<uint64_t> WriteStructures(int fd, const Structures& structures, const std
                    sections[1], sections[2],     sections[3]};
   const uint64_t checksums_size =
       ChecksumsSize(ranges) + BlockChecks::NumBlocks(head_size) * sizeof(u64le);
-  const Placement placement =
+  const StructurePlaces placement =
       Place(pages_end, sections, checksums_size, structures.table.size(), has_index);
   const std::string head = MakeHead(structures, placement);
   ranges[0] = AsBytes(head);

@@ -9,7 +9,7 @@
 namespace betonfs {
 namespace {
 
-std::string Describe(const Dataset& dataset, const TableEntry& row) {
+std::string DescribeRow(const Dataset& dataset, const TableEntry& row) {
   return Cat(dataset.path(), ": the row of sample ", row.sample, " for ", row.size_bytes,
              " bytes at ", row.offset);
 }
@@ -22,9 +22,9 @@ void AddUnused(const Dataset& dataset, const TableEntry& row, bool is_duplicate,
                    is_foreign     ? "foreign_row"
                    : is_duplicate ? "duplicate_row"
                                   : "unused_row",
-                   Describe(dataset, row) + (is_foreign     ? " is of a sample that is not there"
-                                             : is_duplicate ? " is there twice"
-                                                            : " is used by no payload of it"),
+                   DescribeRow(dataset, row) + (is_foreign     ? " is of a sample that is not there"
+                                                : is_duplicate ? " is there twice"
+                                                               : " is used by no payload of it"),
                    {},
                    {}};
   });
@@ -60,9 +60,9 @@ void CheckOverlaps(const Dataset& dataset, const std::vector<TableEntry>& rows,
       findings.Add(Severity::kWarning, [&] {
         return Finding{{},
                        "shared_offset",
-                       Describe(dataset, row) + Cat(" has the offset of one for ",
-                                                    rows[i - 1].size_bytes, " bytes of sample ",
-                                                    rows[i - 1].sample, ": FFCV may take either"),
+                       DescribeRow(dataset, row) +
+                           Cat(" has the offset of one for ", rows[i - 1].size_bytes,
+                               " bytes of sample ", rows[i - 1].sample, ": FFCV may take either"),
                        {},
                        {}};
       });
@@ -74,8 +74,8 @@ void CheckOverlaps(const Dataset& dataset, const std::vector<TableEntry>& rows,
         return Finding{
             {},
             "overlap",
-            Describe(dataset, row) + Cat(" lies on the ", longest->size_bytes, " bytes at ",
-                                         longest->offset, " of sample ", longest->sample),
+            DescribeRow(dataset, row) + Cat(" lies on the ", longest->size_bytes, " bytes at ",
+                                            longest->offset, " of sample ", longest->sample),
             {},
             {}};
       });

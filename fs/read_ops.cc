@@ -18,8 +18,6 @@
 namespace betonfs {
 namespace {
 
-// Nothing ever changes; the kernel caps it at what its clock can hold.
-constexpr double kForever_s = 1e9;
 constexpr uint32_t kBlockSizeBytes = 4096;
 constexpr int kParallelDiropsVersion = FUSE_MAKE_VERSION(3, 16);  // of libfuse
 constexpr uint64_t kNumDotEntries = 2;  // "." and ".." come before the tree's own

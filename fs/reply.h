@@ -14,6 +14,10 @@
 
 namespace betonfs {
 
+// Of names and attributes that change through this mount alone; the kernel caps it at what its
+// clock can hold.
+inline constexpr double kForever_s = 1e9;
+
 // Move-only; every sender consumes it (`std::move(reply).Err(ENOENT)`), so a request is answered
 // once.  One that is dropped answers EIO, so a forgotten branch cannot hang a reader; one that is
 // dropped by an exception (out of memory, see op.h) answers ENOMEM.  Used by the thread that

@@ -14,7 +14,6 @@
 namespace betonfs {
 namespace {
 
-constexpr double kForever_s = 1e9;
 constexpr uint32_t kMaxWriteBytes = 1u << 20;
 
 int ErrnoFor(const Error& error) { return error.sys_errno ? error.sys_errno : ErrnoOf(error); }

@@ -15,7 +15,7 @@ namespace {
 constexpr size_t kFlatDigits = 8;
 constexpr size_t kSamplesDigits = 6;  // as in WebDataset's own examples
 
-std::string Quoted(const std::string& name) { return "'" + name + "'"; }
+std::string InQuotes(const std::string& name) { return "'" + name + "'"; }
 
 std::string FieldList(const Schema& schema) {
   std::string list;
@@ -27,7 +27,7 @@ std::string FieldList(const Schema& schema) {
 
 Result<const Field*> FindField(const Schema& schema, const std::string& name, const char* option) {
   if (const Field* field = schema.Find(name)) return field;
-  return Fail(ErrorKind::kInvalidArgument, std::string(option) + ": no field " + Quoted(name) +
+  return Fail(ErrorKind::kInvalidArgument, std::string(option) + ": no field " + InQuotes(name) +
                                                ", the file has " + FieldList(schema));
 }
 
@@ -42,7 +42,7 @@ Result<const Field*> ChooseLabel(const Schema& schema, const TreeOptions& option
   if (!options.label.empty()) {
     ASSIGN_OR_RETURN(const Field* field, FindField(schema, options.label, "label"));
     if (field->type == FieldType::kInt) return field;
-    return Fail(ErrorKind::kInvalidArgument, "label: field " + Quoted(options.label) + " is " +
+    return Fail(ErrorKind::kInvalidArgument, "label: field " + InQuotes(options.label) + " is " +
                                                  FieldTypeName(field->type) + ", not int");
   }
   const Field* named = schema.Find("label");
