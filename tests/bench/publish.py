@@ -54,7 +54,38 @@ def techniques(found: dict) -> list[dict]:
             for row in found["techniques"] if row["corpus"] == "S"]
 
 
-TABLES = {"reading": reading, "targets": targets, "techniques": techniques}
+def staging(found: dict) -> list[dict]:
+    seconds = {(row["corpus"], row["what"]): row for row in found["staging"]}
+
+    def cells(target: str, *parts: str, spread: bool = False) -> dict:
+        return {f"{corpus}, {word} cp": " / ".join(
+                    _seconds(seconds[corpus, f"{target}, {copiers} cp: {part}, s"], spread)
+                    for part in parts)
+                for corpus in SIZES for word, copiers in (("one", 1), ("four", 4))}
+
+    return [{"": "staging, copy", **cells("staging", "copy")},
+            {"": "staging, write-back / commit", **cells("staging", "write-back", "commit")},
+            {"": "FUSE daemon that forgets, copy", **cells("null", "copy")},
+            {"": "ext4 from a tmpfs, copy and sync",
+             **cells("local from tmpfs", "total", spread=True)},
+            {"": "ext4 from itself, copy and sync", **cells("local", "total", spread=True)}]
+
+
+def verifying(found: dict) -> list[dict]:
+    return [{"corpus": SIZES[row["corpus"]], "`verify=`": row["verify"],
+             "mount, ms": row["mount_ms"], "first read, files/s": _rate(row["first_read_files_per_s"]),
+             "re-read, files/s": _rate(row["re_read_files_per_s"]),
+             "first read slower by": _spread(row["first_read_slower_by"], row["spread"])}
+            for row in found["verifying"]]
+
+
+def _seconds(row: dict, spread: bool) -> str:
+    text = f"{row['median']:.2g}" if row["median"] < 1 else f"{row['median']:.3g}"
+    return f"{text} ({row['spread'][0]:.2g} to {row['spread'][1]:.2g})" if spread else text
+
+
+TABLES = {"reading": reading, "targets": targets, "techniques": techniques, "verifying": verifying,
+          "staging": staging}
 
 
 def _rate(rate: float | None) -> str:
