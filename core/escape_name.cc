@@ -77,6 +77,13 @@ std::string Escape(std::string_view text, bool escapes_backslash) {
 
 std::string EscapeName(std::string_view name) { return Escape(name, true); }
 
+std::vector<std::string> EscapeNames(const std::vector<std::string>& names) {
+  std::vector<std::string> escaped;
+  escaped.reserve(names.size());
+  for (const std::string& name : names) escaped.push_back(EscapeName(name));
+  return escaped;
+}
+
 std::string EscapeMessage(std::string_view message) { return Escape(message, false); }
 
 }  // namespace betonfs

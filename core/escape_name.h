@@ -3,6 +3,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace betonfs {
 
@@ -12,6 +13,7 @@ namespace betonfs {
 // \ooo, byte by byte. Spaces and all other UTF-8 stay as they are.  The escapes can be undone with
 // printf '%b'.
 std::string EscapeName(std::string_view name);
+std::vector<std::string> EscapeNames(const std::vector<std::string>& names);
 
 // The same for a whole message, where a backslash stays as it is: it may begin the escape of a name
 // in it.

@@ -25,7 +25,7 @@ Status WriteToStdout(Bytes part) {
   return FailErrno("standard output", errno);
 }
 
-int Cat(const CatOptions& options) {
+int PrintFiles(const CatOptions& options) {
   const auto reader = TreeReader::Open(options.file, options.tree);
   if (!reader) return ReportError(reader.error());
   int exit_code = kExitOk;
@@ -47,7 +47,7 @@ void AddCat(CLI::App& app, int& exit_code) {
   cat->add_option("FILE", options->file, "a .beton file")->required();
   cat->add_option("PATH", options->paths, "files in it")->required();
   AddTreeOption(*cat, options->tree);
-  cat->callback([options, &exit_code] { exit_code = Cat(*options); });
+  cat->callback([options, &exit_code] { exit_code = PrintFiles(*options); });
 }
 
 }  // namespace betonfs

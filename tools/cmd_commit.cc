@@ -39,12 +39,12 @@ std::string ReadAll(const std::string& path) {
 }
 
 // Shows on a terminal how far a commit has come, as the mount's status says.
-class ProgressLine {
+class CommitProgress {
  public:
-  explicit ProgressLine(std::string status_path) : status_path_(std::move(status_path)) {
+  explicit CommitProgress(std::string status_path) : status_path_(std::move(status_path)) {
     if (isatty(STDERR_FILENO)) thread_ = std::thread([this] { Loop(); });
   }
-  ~ProgressLine() {
+  ~CommitProgress() {
     stop_ = true;
     if (thread_.joinable()) thread_.join();
   }
@@ -76,7 +76,7 @@ Result<CommitReport> CommitMounted(const std::string& mountpoint, const CommitOp
   ASSIGN_OR_RETURN(const UniqueFd fd, OpenFile(control, O_WRONLY));
   Status written;
   {
-    const ProgressLine progress(mountpoint + "/.betonfs/status");
+    const CommitProgress progress(mountpoint + "/.betonfs/status");
     written = WriteAt(fd.get(), AsBytes(FormatCommitRequest(options)), 0, control);
   }
   auto report = ParseCommitDocument(ReadAll(control));

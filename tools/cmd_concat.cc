@@ -15,7 +15,7 @@
 namespace betonfs {
 namespace {
 
-struct Arguments {
+struct ConcatArguments {
   std::vector<std::string> files;  // the last is the output
   bool force = false;
   bool no_verify = false;
@@ -31,7 +31,7 @@ uint64_t TotalBytes(const std::vector<std::string>& paths) {
   return total;
 }
 
-int ConcatCommand(const Arguments& arguments) {
+int ConcatCommand(const ConcatArguments& arguments) {
   std::vector<std::string> inputs = arguments.files;
   const std::string target = std::move(inputs.back());
   inputs.pop_back();
@@ -61,7 +61,7 @@ int ConcatCommand(const Arguments& arguments) {
 
 void AddConcat(CLI::App& app, int& exit_code) {
   CLI::App* command = app.add_subcommand("concat", "Join .beton files into one");
-  const auto arguments = std::make_shared<Arguments>();
+  const auto arguments = std::make_shared<ConcatArguments>();
   command->add_option("FILES", arguments->files, "The files to join, and last the file to make")
       ->required()
       ->expected(2, 1 << 20);

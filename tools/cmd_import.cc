@@ -17,12 +17,10 @@
 namespace betonfs {
 namespace {
 
-struct Arguments {
+struct ImportArguments {
   std::vector<std::string> files;  // the last is the output
   WriteCommandLine write;
 };
-
-constexpr size_t kNamedAtMost = 5;  // of a list that people read
 
 void PrintText(const std::string& target, const ImportReport& report) {
   std::printf("%s: %s samples, %s in pages of %s\n", EscapeName(target).c_str(),
@@ -44,13 +42,6 @@ void PrintText(const std::string& target, const ImportReport& report) {
   }
 }
 
-std::vector<std::string> Escaped(const std::vector<std::string>& names) {
-  std::vector<std::string> escaped;
-  escaped.reserve(names.size());
-  for (const std::string& name : names) escaped.push_back(EscapeName(name));
-  return escaped;
-}
-
 void PrintJson(const std::string& target, const ImportReport& report) {
   const nlohmann::ordered_json json = {{"file", EscapeName(target)},
                                        {"num_samples", report.num_samples},
@@ -58,14 +49,14 @@ void PrintJson(const std::string& target, const ImportReport& report) {
                                        {"file_size_bytes", report.written.file_size_bytes},
                                        {"page_size_bytes", report.written.page_size_bytes},
                                        {"num_pages", report.written.num_pages},
-                                       {"fields", Escaped(report.fields)},
-                                       {"classes", Escaped(report.classes)},
-                                       {"oversize", Escaped(report.oversize_names)}};
+                                       {"fields", EscapeNames(report.fields)},
+                                       {"classes", EscapeNames(report.classes)},
+                                       {"oversize", EscapeNames(report.oversize_names)}};
   std::printf("%s\n", json.dump(2).c_str());
 }
 
-Result<ImportReport> RunImport(const Arguments& arguments, const std::vector<std::string>& sources,
-                               const std::string& target) {
+Result<ImportReport> RunImport(const ImportArguments& arguments,
+                               const std::vector<std::string>& sources, const std::string& target) {
   const Interrupt interrupt;
   std::unique_ptr<Progress> progress;
   ImportOptions options;
@@ -82,7 +73,7 @@ Result<ImportReport> RunImport(const Arguments& arguments, const std::vector<std
   return Import(sources, target, options);
 }
 
-int ImportCommand(const Arguments& arguments) {
+int ImportCommand(const ImportArguments& arguments) {
   std::vector<std::string> sources = arguments.files;
   const std::string target = std::move(sources.back());
   sources.pop_back();
@@ -97,7 +88,7 @@ int ImportCommand(const Arguments& arguments) {
 void AddImport(CLI::App& app, int& exit_code) {
   CLI::App* command =
       app.add_subcommand("import", "Make a .beton file of WebDataset shards or a manifest");
-  const auto arguments = std::make_shared<Arguments>();
+  const auto arguments = std::make_shared<ImportArguments>();
   command
       ->add_option("FILES", arguments->files,
                    "WebDataset shards (.tar), or one manifest (.csv, .jsonl), and last the file "

@@ -12,7 +12,7 @@
 namespace betonfs {
 namespace {
 
-constexpr char kHelp[] = R"(
+constexpr char kMountHelp[] = R"(
 Options of -o, separated by commas:
   tree=auto|paths|label|flat|samples
                      which names: those stored in the file; CLASS/NUMBER.EXT; NUMBER.EXT;
@@ -66,7 +66,7 @@ void AddMount(CLI::App& app, int& exit_code) {
   const auto line = std::make_shared<MountCommandLine>();
   const auto places = std::make_shared<std::vector<std::string>>();
   CLI::App* mount = app.add_subcommand("mount", "Mount a .beton file as a read-only folder");
-  mount->footer(kHelp);
+  mount->footer(kMountHelp);
   mount
       ->add_option("FILE... MOUNTPOINT", *places,
                    "one or more .beton files (or directories of "

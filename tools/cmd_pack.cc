@@ -19,9 +19,7 @@
 namespace betonfs {
 namespace {
 
-constexpr size_t kNamedAtMost = 5;  // of a list that people read
-
-struct Arguments {
+struct PackArguments {
   std::string directory;
   std::string target;
   std::string label = "auto";
@@ -37,7 +35,7 @@ void AllowManyOpenFiles() {
   setrlimit(RLIMIT_NOFILE, &limit);  // where it is refused the old limit will do for most trees
 }
 
-Status Complete(Arguments& arguments) {
+Status Complete(PackArguments& arguments) {
   PackOptions& options = arguments.options;
   ASSIGN_OR_RETURN(options.label, ParseLabelChoice(arguments.label));
   ASSIGN_OR_RETURN(const DatasetOptions dataset, ResolveWriteOptions(arguments.write));
@@ -117,7 +115,7 @@ void PrintWarnings(const PackReport& report) {
   }
 }
 
-void PrintText(const Arguments& arguments, const PackReport& report) {
+void PrintText(const PackArguments& arguments, const PackReport& report) {
   std::printf("%s: %s in %s directories, %s of %s in %s pages of %s\n",
               EscapeName(arguments.target).c_str(), Files(report.num_files).c_str(),
               HumanCount(report.num_directories).c_str(),
@@ -131,13 +129,7 @@ void PrintText(const Arguments& arguments, const PackReport& report) {
   if (!report.skipped.empty()) std::printf("  skipped: %zu entries\n", report.skipped.size());
 }
 
-std::vector<std::string> Escaped(const std::vector<std::string>& names) {
-  std::vector<std::string> escaped;
-  for (const std::string& name : names) escaped.push_back(EscapeName(name));
-  return escaped;
-}
-
-void PrintJson(const Arguments& arguments, const PackReport& report) {
+void PrintJson(const PackArguments& arguments, const PackReport& report) {
   nlohmann::ordered_json skipped = nlohmann::ordered_json::array();
   for (const SkippedEntry& entry : report.skipped) {
     skipped.push_back({{"path", EscapeName(entry.path)}, {"reason", Describe(entry.reason)}});
@@ -156,15 +148,15 @@ void PrintJson(const Arguments& arguments, const PackReport& report) {
       {"num_pngs_without_alpha", report.num_pngs_without_alpha},
       {"num_pngs_scaled_to_8_bit", report.num_pngs_scaled_to_8_bit},
       {"has_labels", report.has_labels},
-      {"classes", Escaped(report.classes)},
-      {"oversize", Escaped(report.oversize_paths)},
-      {"left_out", Escaped(report.left_out)},
+      {"classes", EscapeNames(report.classes)},
+      {"oversize", EscapeNames(report.oversize_paths)},
+      {"left_out", EscapeNames(report.left_out)},
       {"skipped", skipped},
       {"warnings", report.warnings}};
   std::printf("%s\n", json.dump(2).c_str());
 }
 
-Result<PackReport> RunPack(Arguments& arguments) {
+Result<PackReport> RunPack(PackArguments& arguments) {
   RETURN_IF_ERROR(Complete(arguments));
   AllowManyOpenFiles();
   const Interrupt interrupt;
@@ -187,7 +179,7 @@ bool IsSurprise(const SkippedEntry& entry) {
          entry.reason != SkipReason::kOutput;
 }
 
-int PackCommand(Arguments& arguments) {
+int PackCommand(PackArguments& arguments) {
   const auto report = RunPack(arguments);
   if (!report) return ReportError(report.error());
   PrintWarnings(*report);
@@ -196,7 +188,7 @@ int PackCommand(Arguments& arguments) {
   return surprise ? kExitSkipped : kExitOk;
 }
 
-void AddOptions(CLI::App& command, Arguments& a) {
+void AddOptions(CLI::App& command, PackArguments& a) {
   command.add_option("DIR", a.directory, "The folder to pack")->required();
   command.add_option("FILE", a.target, "The .beton file to make")->required();
   command
@@ -228,7 +220,7 @@ void AddOptions(CLI::App& command, Arguments& a) {
 
 void AddPack(CLI::App& app, int& exit_code) {
   CLI::App* command = app.add_subcommand("pack", "Pack a folder into a .beton file");
-  const auto arguments = std::make_shared<Arguments>();
+  const auto arguments = std::make_shared<PackArguments>();
   AddOptions(*command, *arguments);
   command->footer(
       "The same folder gives the same bytes at any number of threads.  Exit status 8: done, but\n"

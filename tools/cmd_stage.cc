@@ -16,7 +16,7 @@
 namespace betonfs {
 namespace {
 
-constexpr char kHelp[] = R"(
+constexpr char kStageHelp[] = R"(
 Options of -o, separated by commas:
   commit_on_unmount  commit when it is unmounted; `betonfs umount` waits for it
   page_size=SIZE     pages of the dataset (default 8M, a power of two)
@@ -109,7 +109,7 @@ int Stage(const StageCommandLine& line) {
 void AddStage(CLI::App& app, int& exit_code) {
   const auto line = std::make_shared<StageCommandLine>();
   CLI::App* stage = app.add_subcommand("stage", "Mount a folder to copy into, for `commit`");
-  stage->footer(kHelp);
+  stage->footer(kStageHelp);
   stage->add_option("OUT.beton", line->beton_path, "the dataset to make or to change")->required();
   stage->add_option("MOUNTPOINT", line->mountpoint, "the directory to mount on")->required();
   stage->add_option("-o", line->option_texts, "mount options, see below")
