@@ -125,8 +125,11 @@ constexpr Kind kKindsOfOurs[] = {
     {"Committed", Committed},
 };
 
+uint64_t num_files_tried = 0;  // of the running test; see Damages::TearDown
+
 // The file ends where its bytes on the heap do, so that a sanitizer sees every step too far.
 Result<std::unique_ptr<Dataset>> Open(const std::vector<std::byte>& file) {
+  ++num_files_tried;
   return Dataset::Open(MappedFile::Borrow(file, "f"));
 }
 std::vector<std::byte> Copy(std::string_view bytes) {
@@ -166,7 +169,14 @@ std::vector<uint64_t> StructureBytes(const std::vector<std::byte>& good) {
   return offsets;
 }
 
-class DamageTest : public testing::TestWithParam<Kind> {};
+// --gtest_output=json:FILE says how many files each test has tried.
+class Damages : public testing::TestWithParam<Kind> {
+ protected:
+  void SetUp() override { num_files_tried = 0; }
+  void TearDown() override { RecordProperty("files_tried", std::to_string(num_files_tried)); }
+};
+
+class DamageTest : public Damages {};
 
 TEST_P(DamageTest, EveryByteOfTheStructuresIsReadOrRefused) {
   const std::vector<std::byte> good = Copy(GetParam().make());
@@ -208,7 +218,7 @@ TEST_P(DamageTest, EveryNumberAtItsExtremesIsReadOrRefused) {
 std::string NameOf(const testing::TestParamInfo<Kind>& info) { return info.param.name; }
 INSTANTIATE_TEST_SUITE_P(Files, DamageTest, testing::ValuesIn(kKinds), NameOf);
 
-class DamageOfOursTest : public testing::TestWithParam<Kind> {};
+class DamageOfOursTest : public Damages {};
 
 // The promise of check, whole: whatever byte of a file of ours is changed, it says so.
 TEST_P(DamageOfOursTest, CheckFindsEveryChangedByte) {
