@@ -258,7 +258,7 @@ void ReadOps::Readlink(Reply reply, fuse_ino_t number) {
 
 void ReadOps::Open(Reply reply, fuse_ino_t, fuse_file_info*) { std::move(reply).Err(ENOSYS); }
 
-void ReadOps::Opendir(Reply reply, fuse_ino_t, fuse_file_info* file) {
+void ReadOps::Opendir(Reply reply, fuse_ino_t, fuse_file_info* file) const {
   if (!options_.answer_opendir) return std::move(reply).Err(ENOSYS);
   file->keep_cache = file->cache_readdir = 1;  // as the kernel does where there is no OPENDIR
   std::move(reply).Open(*file);

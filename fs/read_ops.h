@@ -50,7 +50,7 @@ class ReadOps {
   // ENOSYS: the kernel never sends OPEN, FLUSH and RELEASE (OPENDIR, RELEASEDIR) again.  OPENDIR is
   // answered if the options say so.
   void Open(Reply reply, fuse_ino_t ino, fuse_file_info* file);
-  void Opendir(Reply reply, fuse_ino_t ino, fuse_file_info* file);
+  void Opendir(Reply reply, fuse_ino_t ino, fuse_file_info* file) const;
   void Read(Reply reply, fuse_ino_t ino, size_t size, off_t offset, fuse_file_info* file);
   void Readdir(Reply reply, fuse_ino_t ino, size_t size, off_t offset, fuse_file_info* file);
   void Readdirplus(Reply reply, fuse_ino_t ino, size_t size, off_t offset, fuse_file_info* file);
