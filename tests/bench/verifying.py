@@ -13,13 +13,14 @@ MODES = ["off", "open", "read"]
 
 
 def measure(tools: Tools, corpus: Corpus, rounds: int) -> list[dict]:
-    peers = {mode: _mounted_with(mode)(corpus, tools) for mode in MODES}
-    peers["off"].make()
+    peer = Betonfs(corpus, tools)
+    peer.make()
     runs: dict[str, list[tuple[float, float, float]]] = {mode: [] for mode in MODES}
     for number in range(rounds):
         with tools.lock():
             for mode in random.sample(MODES, len(MODES)):
-                runs[mode].append(_once(tools, corpus, peers[mode], number))
+                peer.options = f"verify={mode}"
+                runs[mode].append(_once(tools, corpus, peer, number))
     rows = []
     for mode in MODES:
         mounting, first, again = zip(*runs[mode])
@@ -48,7 +49,3 @@ def _once(tools: Tools, corpus: Corpus, peer: Betonfs, number: int) -> tuple[flo
         return mounting, *rates
     finally:
         peer.unmount()
-
-
-def _mounted_with(mode: str) -> type[Betonfs]:
-    return type("BetonfsVerifying", (Betonfs,), {"options": f"verify={mode}"})

@@ -5,6 +5,7 @@ descriptors and threads stay what they were.
 """
 
 import collections
+import concurrent.futures
 import json
 import math
 import mmap
@@ -182,6 +183,12 @@ def evict(corpus, point, chance):
         os.close(fd)
 
 
+def evict_until(end, corpus, point, chance):
+    while time.monotonic() < end:
+        evict(corpus, point, chance)
+        time.sleep(0.2)
+
+
 def usage(mount):
     return {
         "RssAnon KiB": mount.rss_anon_kib(),
@@ -203,10 +210,12 @@ def test_soak(tmp_path):
         reports = start_readers(corpus, mount.point, end, tmp_path)
         for pid in reports:
             confine(pid)
-        while time.monotonic() < end:
-            evict(corpus, mount.point, chance)
-            samples.append(usage(mount))
-            time.sleep(0.2)
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:  # samples come however slow that is
+            evicting = pool.submit(evict_until, end, corpus, mount.point, chance)
+            while time.monotonic() < end:
+                samples.append(usage(mount))
+                time.sleep(0.2)
+        evicting.result()
         for pid in reports:
             assert os.waitpid(pid, 0)[1] == 0
         assert mount.is_alive()
@@ -244,7 +253,7 @@ def assert_flat(samples):
     """After warming up, the second half of the time used no more than the first."""
     warm = samples[int(len(samples) * WARM_UP_SHARE) :]
     half = len(warm) // 2
-    assert half >= 3
+    assert half > 10
     early, late = warm[:half], warm[half:]
     slacks = {"RssAnon KiB": RSS_ANON_SLACK_KIB, "descriptors": 2, "threads": 2}
     if os.environ.get("BETONFS_SANITIZE"):
