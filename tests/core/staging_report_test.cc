@@ -11,7 +11,7 @@ using testing::EndsWith;
 using testing::HasSubstr;
 using testing::Not;
 
-CommitReport Committed() {
+CommitReport SomeReport() {
   CommitReport report;
   report.beton_path = "/data/photos.beton";
   report.num_samples = 3;
@@ -23,7 +23,7 @@ CommitReport Committed() {
 }
 
 TEST(CommitReport, SurvivesItsWayThroughJson) {
-  CommitReport report = Committed();
+  CommitReport report = SomeReport();
   report.beton_path = "/a \"b\".beton";
   report.carried_bytes = 7;
   report.carried_by_reflink = true;
@@ -51,7 +51,7 @@ TEST(CommitReport, AnythingElseIsNotAReport) {
 }
 
 TEST(CommitReport, NamesThatAreNotUtf8DoNotSpoilTheJson) {
-  CommitReport report = Committed();
+  CommitReport report = SomeReport();
   report.skipped.push_back({"caf\xE9", "junk name"});
   const auto back = CommitReport::FromJson(report.ToJson());
   ASSERT_TRUE(back);
@@ -59,12 +59,12 @@ TEST(CommitReport, NamesThatAreNotUtf8DoNotSpoilTheJson) {
 }
 
 TEST(CommitReport, TextSaysHowFullThePagesAre) {
-  EXPECT_THAT(Committed().ToText(), HasSubstr("pages: 1 of 4194304 bytes, 75.0 % full"));
+  EXPECT_THAT(SomeReport().ToText(), HasSubstr("pages: 1 of 4194304 bytes, 75.0 % full"));
   EXPECT_EQ(CommitReport().fill(), 0);
 }
 
 TEST(CommitReport, TextOfADryRunSpeaksOfWhatWouldBe) {
-  CommitReport report = Committed();
+  CommitReport report = SomeReport();
   report.dry_run = report.rewritten = true;
   EXPECT_THAT(report.ToText(), HasSubstr("would commit /data/photos.beton\n"));
   EXPECT_THAT(report.ToText(), HasSubstr("would rewrite all pages\n"));
@@ -72,7 +72,7 @@ TEST(CommitReport, TextOfADryRunSpeaksOfWhatWouldBe) {
 }
 
 TEST(CommitReport, TextSaysWhatBecameOfTheDatasetBefore) {
-  CommitReport report = Committed();
+  CommitReport report = SomeReport();
   report.dead_bytes = 10;
   report.carried_bytes = 20;
   EXPECT_THAT(report.ToText(), HasSubstr("carried over: 20 bytes by copying\n"));
@@ -85,7 +85,7 @@ TEST(CommitReport, TextSaysWhatBecameOfTheDatasetBefore) {
 }
 
 TEST(CommitReport, TextSaysWhatBecameOfLinks) {
-  CommitReport report = Committed();
+  CommitReport report = SomeReport();
   report.links.push_back({"a", "b", PlannedLink::Kind::kHardLink, true});
   report.links.push_back({"out", "../x", PlannedLink::Kind::kSymlink, false});
   EXPECT_THAT(report.ToText(), HasSubstr("links: 2\n"
@@ -95,14 +95,14 @@ TEST(CommitReport, TextSaysWhatBecameOfLinks) {
 }
 
 TEST(CommitReport, TextNamesTheFirstTwentyAndCountsTheRest) {
-  CommitReport report = Committed();
+  CommitReport report = SomeReport();
   for (int i = 1; i <= 23; ++i) report.skipped.push_back({std::to_string(i), "junk name"});
   EXPECT_THAT(report.ToText(), HasSubstr("skipped: 23\n  1 (junk name)\n"));
   EXPECT_THAT(report.ToText(), EndsWith("  20 (junk name)\n  and 3 more\n"));
 }
 
 TEST(CommitReport, TextPrintsNoNameUnescaped) {
-  CommitReport report = Committed();
+  CommitReport report = SomeReport();
   report.beton_path = "/a\nb";
   report.oversize = {"c\033[31m"};
   EXPECT_THAT(report.ToText(), Not(HasSubstr("a\nb")));

@@ -13,12 +13,12 @@ namespace {
 
 using test::TempDir;
 
-constexpr uint32_t kPage = 4096;
+constexpr uint32_t kStorePage = 4096;
 
 class StagingStoreTest : public testing::Test {
  protected:
   void OpenPages(uint64_t keep_bytes) {
-    auto pages = PageFile::Open(io_, dir_ / "pages", kPage, keep_bytes, kPage);
+    auto pages = PageFile::Open(io_, dir_ / "pages", kStorePage, keep_bytes, kStorePage);
     ASSERT_TRUE(pages) << pages.error().message;
     store_.SetPages(std::move(*pages));
   }
@@ -38,8 +38,8 @@ TEST_F(StagingStoreTest, ShowsAFileInItsPageInPlace) {
   const auto first = store_.pages().Put(AsBytes("first"));
   const auto second = store_.pages().Put(AsBytes("second"));
   ASSERT_TRUE(first && second);
-  EXPECT_EQ(first->offset, kPage);  // behind the hole for header and rows
-  EXPECT_EQ(second->offset, kPage + 5);
+  EXPECT_EQ(first->offset, kStorePage);  // behind the hole for header and rows
+  EXPECT_EQ(second->offset, kStorePage + 5);
   EXPECT_EQ(AsText(*store_.View(*first)), "first");
   EXPECT_EQ(AsText(*store_.View(*second)), "second");
   EXPECT_EQ(Read(*second, 2, 3), "con");
@@ -52,7 +52,7 @@ TEST_F(StagingStoreTest, OpeningAgainCutsOffWhatNobodyKnowsOf) {
   OpenPages(kept->offset + kept->size);
   const auto next = store_.pages().Put(AsBytes("n"));
   ASSERT_TRUE(next);
-  EXPECT_GE(next->offset, 2 * kPage);
+  EXPECT_GE(next->offset, 2 * kStorePage);
   EXPECT_EQ(AsText(*store_.View(*kept)), "kept");
   EXPECT_EQ(AsText(*store_.pages().map().At({kept->offset + 4, 10})), std::string(10, '\0'));
 }

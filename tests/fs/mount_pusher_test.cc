@@ -22,20 +22,20 @@ using test::FakeKernel;
 using test::FakeName;
 using test::FakeStore;
 
-constexpr uint64_t kNumSamples = 640;
+constexpr uint64_t kMountSamples = 640;
 constexpr double kLimit_s = 60;
 
-std::string ContentsOf(uint64_t sample) {
+std::string LineOf(uint64_t sample) {
   return "sample " + std::to_string(sample) + std::string(sample % 50, '.');
 }
 
-// A mount of `kNumSamples` files, pages of 4 KiB.
+// A mount of `kMountSamples` files, pages of 4 KiB.
 class MountPusherTest : public ::testing::Test {
  protected:
   void Start(PushMode mode = PushMode::kAuto) {
     test::BetonBuilder builder;
     builder.Field(FieldType::kBytes, "data");
-    for (uint64_t s = 0; s < kNumSamples; ++s) builder.Sample({test::Blob(ContentsOf(s))});
+    for (uint64_t s = 0; s < kMountSamples; ++s) builder.Sample({test::Blob(LineOf(s))});
     shards_ = *Shards::Open({dir_.Write("data.beton", builder.Build())});
     TreeOptions tree_options;
     tree_options.kind = TreeKind::kFlat;
@@ -83,13 +83,13 @@ class MountPusherTest : public ::testing::Test {
 TEST_F(MountPusherTest, OneReadBringsItsNeighboursByteForByte) {
   Start();
   const auto known = Scan();
-  EXPECT_EQ(known.size(), kNumSamples);
-  EXPECT_EQ(kernel_->Read(InoOf(100), 0, 4096).body, ContentsOf(100));
+  EXPECT_EQ(known.size(), kMountSamples);
+  EXPECT_EQ(kernel_->Read(InoOf(100), 0, 4096).body, LineOf(100));
   FakeStore store;
   int stores = 0;
   while (stores < 50 && kernel_->TakeStore(store, kLimit_s)) {
     EXPECT_EQ(store.offset, 0u);
-    EXPECT_EQ(store.data, ContentsOf(known.at(store.ino)));
+    EXPECT_EQ(store.data, LineOf(known.at(store.ino)));
     EXPECT_NE(store.ino, InoOf(100));
     ++stores;
   }
@@ -99,9 +99,9 @@ TEST_F(MountPusherTest, OneReadBringsItsNeighboursByteForByte) {
 TEST_F(MountPusherTest, InodesTheKernelForgotAreNotPushed) {
   Start();
   Scan();
-  for (uint64_t s = 0; s < kNumSamples; s += 2) kernel_->Forget(InoOf(s), 1);
+  for (uint64_t s = 0; s < kMountSamples; s += 2) kernel_->Forget(InoOf(s), 1);
   // FORGET has no answer; requests are taken up in order, but by several threads.
-  while (ops_->stats().Totals(OpKind::kForget).count < kNumSamples / 2) std::this_thread::yield();
+  while (ops_->stats().Totals(OpKind::kForget).count < kMountSamples / 2) std::this_thread::yield();
   kernel_->Read(InoOf(101), 0, 4096);
   FakeStore store;
   for (int i = 0; i < 20; ++i) {
@@ -117,8 +117,8 @@ TEST_F(MountPusherTest, AnOrderFileListsEveryPathOnceAndArmsThePusher) {
   ASSERT_NE(file.out.nodeid, 0u);
   const std::string text = kernel_->ReadAll(file.out.nodeid).body;
   EXPECT_EQ(text.size(), file.out.attr.size);
-  EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), kNumSamples / 2);
-  const auto order = *SamplingOrder::Make({OrderKind::kRandom, 1, 0, 0, 2}, kNumSamples);
+  EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), kMountSamples / 2);
+  const auto order = *SamplingOrder::Make({OrderKind::kRandom, 1, 0, 0, 2}, kMountSamples);
   EXPECT_TRUE(text.starts_with(*tree_->PathOf(tree_->MainFile(order.At(0))) + "\n"));
   FakeStore store;  // nothing was read, and yet
   EXPECT_TRUE(kernel_->TakeStore(store, kLimit_s));
@@ -139,7 +139,7 @@ TEST_F(MountPusherTest, AUsersListArms) {
   EXPECT_TRUE(pusher_->ArmList({5, 3, 600, 5}));
   FakeStore store;
   EXPECT_TRUE(kernel_->TakeStore(store, kLimit_s));
-  EXPECT_FALSE(pusher_->ArmList({5, kNumSamples}));
+  EXPECT_FALSE(pusher_->ArmList({5, kMountSamples}));
 }
 
 TEST_F(MountPusherTest, OffStoresNothing) {
@@ -164,9 +164,9 @@ TEST_F(MountPusherTest, EveryByteIsRightWhateverHappensAtOnce) {
     threads.emplace_back([this, t, &wrong] {
       std::mt19937 random(t);
       for (int i = 0; i < 700; ++i) {
-        const uint64_t sample = random() % kNumSamples;
-        wrong += kernel_->Read(InoOf(sample), 0, 4096).body != ContentsOf(sample);
-        if (i % 7 == 0) kernel_->Forget(InoOf(random() % kNumSamples), 1);
+        const uint64_t sample = random() % kMountSamples;
+        wrong += kernel_->Read(InoOf(sample), 0, 4096).body != LineOf(sample);
+        if (i % 7 == 0) kernel_->Forget(InoOf(random() % kMountSamples), 1);
         if (i % 50 == 0) kernel_->AnswerStoresWith(i % 100 == 0 ? ENOENT : 0);
       }
     });
@@ -178,7 +178,7 @@ TEST_F(MountPusherTest, EveryByteIsRightWhateverHappensAtOnce) {
     FakeStore store;
     while (!done) {
       if (!kernel_->TakeStore(store, 0.01)) continue;
-      wrong += store.data != ContentsOf(Number(Ino(store.ino).sample()));
+      wrong += store.data != LineOf(Number(Ino(store.ino).sample()));
     }
   });
   for (int i = 0; i < 3; ++i) threads[static_cast<size_t>(i)].join();

@@ -25,9 +25,9 @@ namespace {
 using test::FakeKernel;
 using test::FakeStore;
 
-constexpr uint64_t kNumSamples = 640;
+constexpr uint64_t kStressSamples = 640;
 constexpr uint32_t kReadBytes = 64 << 10;
-constexpr uint64_t kUnitBytes = 16 << 10;
+constexpr uint64_t kStressUnitBytes = 16 << 10;
 
 // What a sample is stored as, and what its file then shows.
 struct Kind {
@@ -62,7 +62,7 @@ class PushStressTest : public ::testing::TestWithParam<const Kind*> {
   PushStressTest() {
     test::BetonBuilder builder;
     builder.Field(GetParam()->field, "data");
-    for (uint64_t s = 0; s < kNumSamples; ++s) builder.Sample({GetParam()->cell(s)});
+    for (uint64_t s = 0; s < kStressSamples; ++s) builder.Sample({GetParam()->cell(s)});
     path_ = dir_.Write("data.beton", builder.Build());
     shards_ = *Shards::Open({path_});
     TreeOptions tree_options;
@@ -71,8 +71,8 @@ class PushStressTest : public ::testing::TestWithParam<const Kind*> {
     control_ = std::make_unique<ControlFiles>(*tree_);
     PushOptions options;
     options.mode = PushMode::kPage;
-    options.max_unit_bytes = kUnitBytes;
-    options.budget_bytes = 4 * kUnitBytes;  // so that the ledger has to refuse
+    options.max_unit_bytes = kStressUnitBytes;
+    options.budget_bytes = 4 * kStressUnitBytes;  // so that the ledger has to refuse
     pusher_ = std::make_unique<MountPusher>(*tree_, options);
     control_->AddDirectory("order", [this](std::string_view name) { return pusher_->Order(name); });
     ops_ = std::make_unique<ReadOps>(*tree_, *control_, pusher_.get(), ReadOpsOptions{});
@@ -96,7 +96,7 @@ class PushStressTest : public ::testing::TestWithParam<const Kind*> {
   }
 
   void ReadOne(std::mt19937& random) {
-    const uint64_t sample = random() % kNumSamples;
+    const uint64_t sample = random() % kStressSamples;
     const auto answer = kernel_->Read(InoOf(sample), 0, kReadBytes);
     if (answer.error == EIO && cut_) {
       ++lost_;
@@ -121,7 +121,7 @@ class PushStressTest : public ::testing::TestWithParam<const Kind*> {
     Repeat([this](std::mt19937& random) { Disturb(random); });
   }
   void Disturb(std::mt19937& random) {
-    kernel_->Forget(InoOf(random() % kNumSamples), 1);
+    kernel_->Forget(InoOf(random() % kStressSamples), 1);
     switch (random() % 64) {
       case 0:
         posix_fadvise(shards_->all()[0].dataset->file().fd(), 0, 0, POSIX_FADV_DONTNEED);

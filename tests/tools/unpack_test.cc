@@ -18,7 +18,7 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-BetonBuilder Named() {
+BetonBuilder NamedTree() {
   BetonBuilder builder;
   builder.Field(FieldType::kBytes, "data");
   for (const char* bytes : {"one", "two", "", "four"}) builder.Sample({Blob(bytes)});
@@ -45,7 +45,7 @@ class UnpackTest : public testing::Test {
 };
 
 TEST_F(UnpackTest, RestoresEveryFile) {
-  const auto reader = Open(Named());
+  const auto reader = Open(NamedTree());
   const auto report = Unpack(*reader, out_, {});
   ASSERT_TRUE(report) << report.error().message;
   EXPECT_EQ(report->num_files, 4u);
@@ -58,7 +58,7 @@ TEST_F(UnpackTest, RestoresEveryFile) {
 }
 
 TEST_F(UnpackTest, RestoresModesAndTimesOfFilesAndDirectories) {
-  BetonBuilder builder = Named();
+  BetonBuilder builder = NamedTree();
   builder.EditIndex([](HandIndex& index) {
     index.samples[0].mode = 0640;
     index.samples[0].mtime_s = 1'000'000'000;
@@ -82,7 +82,7 @@ TEST_F(UnpackTest, RestoresModesAndTimesOfFilesAndDirectories) {
 }
 
 TEST_F(UnpackTest, RefusesADirectoryThatIsNotEmpty) {
-  const auto reader = Open(Named());
+  const auto reader = Open(NamedTree());
   dir_.Write("out/mine", "precious");
   EXPECT_EQ(Unpack(*reader, out_, {}).error().kind, ErrorKind::kExists);
   EXPECT_EQ(ReadFile(out_ + "/mine"), "precious");
@@ -90,7 +90,7 @@ TEST_F(UnpackTest, RefusesADirectoryThatIsNotEmpty) {
 }
 
 TEST_F(UnpackTest, ForceReplacesFilesAndKeepsOthers) {
-  const auto reader = Open(Named());
+  const auto reader = Open(NamedTree());
   dir_.Write("out/mine", "precious");
   dir_.Write("out/a/1.bin", "old and longer");
   const auto report = Unpack(*reader, out_, {.force = true});
@@ -100,7 +100,7 @@ TEST_F(UnpackTest, ForceReplacesFilesAndKeepsOthers) {
 }
 
 TEST_F(UnpackTest, NeverFollowsASymbolicLinkOutOfItsDirectory) {
-  const auto reader = Open(Named());
+  const auto reader = Open(NamedTree());
   dir_.Write("elsewhere/1.bin", "precious");
   std::filesystem::create_directory(out_);
   std::filesystem::create_symlink(dir_ / "elsewhere", out_ + "/a");
@@ -111,7 +111,7 @@ TEST_F(UnpackTest, NeverFollowsASymbolicLinkOutOfItsDirectory) {
 }
 
 TEST_F(UnpackTest, NamesADamagedSampleAndRestoresTheRest) {
-  std::string file = Named().Build();
+  std::string file = NamedTree().Build();
   const size_t payload = file.find("two");
   ASSERT_NE(payload, std::string::npos);
   file[payload] = 'X';
@@ -129,7 +129,7 @@ TEST_F(UnpackTest, NamesADamagedSampleAndRestoresTheRest) {
 }
 
 TEST_F(UnpackTest, CountsEntriesThatAreTooDamagedToShow) {
-  BetonBuilder builder = Named();
+  BetonBuilder builder = NamedTree();
   builder.EditIndex([](HandIndex& index) { index.names[0] = '/'; });
   const auto reader = Open(builder);
   const auto report = Unpack(*reader, out_, {});
@@ -139,7 +139,7 @@ TEST_F(UnpackTest, CountsEntriesThatAreTooDamagedToShow) {
 }
 
 TEST_F(UnpackTest, StopsWhenCancelled) {
-  const auto reader = Open(Named());
+  const auto reader = Open(NamedTree());
   const std::atomic<bool> cancel{true};
   const auto report = Unpack(*reader, out_, {.cancel = &cancel});
   ASSERT_FALSE(report);
@@ -174,7 +174,7 @@ TEST_F(UnpackTest, MadeUpNamesWork) {
 }
 
 TEST_F(UnpackTest, TheCommandSaysWhatIsMissing) {
-  std::string file = Named().Build();
+  std::string file = NamedTree().Build();
   file[file.find("one")] = 'X';
   const Ran ran = RunBetonfs({"unpack", dir_.Write("damaged.beton", file), out_});
   EXPECT_EQ(ran.exit_code, kExitDamage);
