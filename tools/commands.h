@@ -14,7 +14,7 @@ namespace betonfs {
 
 // Adds a subcommand with its options to `app`.  When the user chose it, CLI11 runs it during
 // parsing and `exit_code`, which outlives the parsing, holds the result.  To add a command: declare
-// its function here, define it in a cmd_*.cc of its own, and put it into kCommands in betonfs.cc.
+// its function here, define it in a cmd_*.cc of its own, and put it into kCommands in dispatch.cc.
 using AddCommand = void (*)(CLI::App& app, int& exit_code);
 
 void AddPack(CLI::App& app, int& exit_code);
@@ -31,6 +31,9 @@ void AddOrder(CLI::App& app, int& exit_code);
 void AddStage(CLI::App& app, int& exit_code);
 void AddCommit(CLI::App& app, int& exit_code);
 void AddDiscard(CLI::App& app, int& exit_code);
+
+// Runs the subcommand that the arguments of the program choose; its exit status.
+int Dispatch(int argc, const char* const* argv);
 
 // One line on stderr, "betonfs: <message>" made safe for a terminal, and the status that goes
 // with the error.
