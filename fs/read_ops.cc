@@ -145,9 +145,8 @@ fuse_lowlevel_ops ReadOps::Table() {
 }
 
 void ReadOps::Init(fuse_conn_info& connection) {
-  unsigned wanted = FUSE_CAP_ASYNC_READ | FUSE_CAP_NO_OPEN_SUPPORT | FUSE_CAP_READDIRPLUS |
-                    FUSE_CAP_CACHE_SYMLINKS;
-  if (!options_.answer_opendir) wanted |= FUSE_CAP_NO_OPENDIR_SUPPORT;
+  unsigned wanted = FUSE_CAP_ASYNC_READ | FUSE_CAP_NO_OPEN_SUPPORT | FUSE_CAP_NO_OPENDIR_SUPPORT |
+                    FUSE_CAP_READDIRPLUS | FUSE_CAP_CACHE_SYMLINKS;
   // What libfuse does not pass on, the kernel never grants, whatever it offers.
   if (fuse_version() >= kParallelDiropsVersion) wanted |= FUSE_CAP_PARALLEL_DIROPS;
   granted_capabilities_ = wanted & connection.capable;
@@ -258,11 +257,7 @@ void ReadOps::Readlink(Reply reply, fuse_ino_t number) {
 
 void ReadOps::Open(Reply reply, fuse_ino_t, fuse_file_info*) { std::move(reply).Err(ENOSYS); }
 
-void ReadOps::Opendir(Reply reply, fuse_ino_t, fuse_file_info* file) const {
-  if (!options_.answer_opendir) return std::move(reply).Err(ENOSYS);
-  file->keep_cache = file->cache_readdir = 1;  // as the kernel does where there is no OPENDIR
-  std::move(reply).Open(*file);
-}
+void ReadOps::Opendir(Reply reply, fuse_ino_t, fuse_file_info*) { std::move(reply).Err(ENOSYS); }
 
 void ReadOps::Read(Reply reply, fuse_ino_t number, size_t size, off_t start, fuse_file_info*) {
   const Ino ino(number);

@@ -16,9 +16,6 @@ namespace betonfs {
 struct ReadOpsOptions {
   // Largest READ; must be what the mount option max_read says.  0: the kernel's own limit (1 MiB).
   uint32_t max_read_bytes = 0;
-  // Answers OPENDIR instead of ending it for good.  With auto_unmount fusermount3 takes a mount for
-  // dead if its root cannot be opened; without OPENDIR the kernel opens it from what it has cached.
-  bool answer_opendir = false;
   // Answers ioctls on files of the control directory; called from any request thread.
   std::function<Status(unsigned command, Bytes in)> ioctl;
 };
@@ -47,10 +44,9 @@ class ReadOps {
   void ForgetMulti(Reply reply, size_t count, fuse_forget_data* forgets);
   void Getattr(Reply reply, fuse_ino_t ino, fuse_file_info* file);
   void Readlink(Reply reply, fuse_ino_t ino);
-  // ENOSYS: the kernel never sends OPEN, FLUSH and RELEASE (OPENDIR, RELEASEDIR) again.  OPENDIR is
-  // answered if the options say so.
+  // ENOSYS: the kernel never sends OPEN, FLUSH and RELEASE (OPENDIR, RELEASEDIR) again.
   void Open(Reply reply, fuse_ino_t ino, fuse_file_info* file);
-  void Opendir(Reply reply, fuse_ino_t ino, fuse_file_info* file) const;
+  void Opendir(Reply reply, fuse_ino_t ino, fuse_file_info* file);
   void Read(Reply reply, fuse_ino_t ino, size_t size, off_t offset, fuse_file_info* file);
   void Readdir(Reply reply, fuse_ino_t ino, size_t size, off_t offset, fuse_file_info* file);
   void Readdirplus(Reply reply, fuse_ino_t ino, size_t size, off_t offset, fuse_file_info* file);

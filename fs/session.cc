@@ -178,8 +178,8 @@ Status Session::Prepare(const fuse_lowlevel_ops& ops, void* userdata) {
     return Fail(refused ? ErrorKind::kPermission : ErrorKind::kIo,
                 "mount on " + mountpoint_ + ": " + LastFuseMessage(), mount_errno);
   }
-  if (options_.unmount_by_helper) {
-    ASSIGN_OR_RETURN(auto helper, UnmountHelper::Start(mountpoint_));
+  if (options_.unmount_by_helper || options_.auto_unmount) {
+    ASSIGN_OR_RETURN(auto helper, UnmountHelper::Start(mountpoint_, options_.auto_unmount));
     helper_.emplace(std::move(helper));
   }
   OpenReadahead();

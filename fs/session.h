@@ -29,6 +29,8 @@ struct SessionOptions {
   bool debug = false;  // libfuse prints every request on stderr
   // Unmount through a process started right after mounting: the sandbox will forbid it to this one.
   bool unmount_by_helper = false;
+  // Such a process unmounts also when this one dies without having done so.
+  bool auto_unmount = false;
 };
 
 // Owns the libfuse session and the mount; the destructor unmounts.  Made, run and destroyed by one

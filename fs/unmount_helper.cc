@@ -15,12 +15,18 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdint>
+#include <optional>
+
+#include "fs/mount_table.h"
 
 namespace betonfs {
 namespace {
 
 constexpr int kTimeoutMs = 10'000;
 constexpr int kSocket = 3;  // where the helper keeps its end
+
+// What goes over the socket; each but the farewell is answered with an errno or 0.
+enum class Request : uint8_t { kUnmount, kUnmountLazily, kFarewell };
 
 // ---- In the helper.
 
@@ -89,14 +95,30 @@ int UnmountNow(const std::string& mountpoint, bool lazily) {
   return umount2(mountpoint.c_str(), flags) == 0 ? 0 : errno;
 }
 
-[[noreturn]] void Serve(int socket, const std::string& mountpoint) {
+// Returns whether the daemon said farewell.
+bool ServeRequests(const std::string& mountpoint) {
+  Request request;
+  while (read(kSocket, &request, sizeof request) == static_cast<ssize_t>(sizeof request)) {
+    if (request == Request::kFarewell) return true;
+    const int32_t outcome = UnmountNow(mountpoint, request == Request::kUnmountLazily);
+    static_cast<void>(send(kSocket, &outcome, sizeof outcome, MSG_NOSIGNAL));
+  }
+  return false;
+}
+
+// `abandoned`: what to unmount if the daemon is killed.
+[[noreturn]] void Serve(int socket, const std::string& mountpoint,
+                        const std::optional<MountEntry>& abandoned) {
+  setsid();  // who kills the daemon's process group leaves this one
   IgnoreSignals();
   KeepOnlySocket(socket);
   KeepOnlyTheRightToUnmount();
-  UnmountHelper::Kind kind;
-  while (read(kSocket, &kind, sizeof kind) == static_cast<ssize_t>(sizeof kind)) {
-    const int32_t outcome = UnmountNow(mountpoint, kind == UnmountHelper::Kind::kLazy);
-    static_cast<void>(send(kSocket, &outcome, sizeof outcome, MSG_NOSIGNAL));
+  if (!ServeRequests(mountpoint) && abandoned) {
+    const auto mount = FindMount(mountpoint);
+    // Somebody may have unmounted it already, and mounted something else.
+    if (mount && *mount && (*mount)->device_minor == abandoned->device_minor) {
+      UnmountNow(mountpoint, /*lazily=*/true);
+    }
   }
   _exit(0);
 }
@@ -105,7 +127,11 @@ int UnmountNow(const std::string& mountpoint, bool lazily) {
 
 // ---- In the daemon.
 
-Result<UnmountHelper> UnmountHelper::Start(const std::string& mountpoint) {
+Result<UnmountHelper> UnmountHelper::Start(const std::string& mountpoint, bool auto_unmount) {
+  std::optional<MountEntry> abandoned;
+  if (auto_unmount) {
+    ASSIGN_OR_RETURN(abandoned, FindMount(mountpoint));
+  }
   int ends[2];
   if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) {
     return FailErrno("unmount helper", errno);
@@ -114,12 +140,14 @@ Result<UnmountHelper> UnmountHelper::Start(const std::string& mountpoint) {
   const UniqueFd its(ends[1]);
   const pid_t process = fork();
   if (process < 0) return FailErrno("unmount helper", errno);
-  if (process == 0) Serve(its.get(), mountpoint);
+  if (process == 0) Serve(its.get(), mountpoint, abandoned);
   return UnmountHelper(mountpoint, std::move(mine), process);
 }
 
 UnmountHelper::~UnmountHelper() {
   if (process_ < 0) return;
+  constexpr Request farewell = Request::kFarewell;
+  static_cast<void>(send(socket_.get(), &farewell, sizeof farewell, MSG_NOSIGNAL));
   socket_ = UniqueFd();  // the end of its input
   while (waitpid(process_, nullptr, 0) < 0 && errno == EINTR) {
   }
@@ -127,7 +155,10 @@ UnmountHelper::~UnmountHelper() {
 
 Status UnmountHelper::Unmount(Kind kind) {
   const std::string what = mountpoint_ + ": unmount";
-  if (send(socket_.get(), &kind, sizeof kind, MSG_NOSIGNAL) < 0) return FailErrno(what, errno);
+  const Request request = kind == Kind::kLazy ? Request::kUnmountLazily : Request::kUnmount;
+  if (send(socket_.get(), &request, sizeof request, MSG_NOSIGNAL) < 0) {
+    return FailErrno(what, errno);
+  }
   pollfd answer{socket_.get(), POLLIN, 0};
   int ready;
   do {

@@ -81,6 +81,7 @@ Result<StagingMountOptions> Resolve(const StageCommandLine& line) {
   options.session.mount_options.push_back("rw");
   options.session.mount_options.push_back("default_permissions");
   options.session.nonempty = common.nonempty;
+  options.session.auto_unmount = common.auto_unmount;
   options.session.max_threads = common.max_threads;
   options.session.readahead_kib = common.readahead_kib;
   options.session.debug = common.debug || line.debug;

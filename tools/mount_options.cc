@@ -40,9 +40,9 @@ constexpr std::array<std::string_view, 31> kIgnored = {"defaults",
                                                        "norelatime",
                                                        "nostrictatime",
                                                        "default_permissions"};
-constexpr std::array<std::string_view, 11> kPassedOn = {
-    "allow_other", "allow_root", "auto_unmount", "noexec",      "noatime", "nodiratime",
-    "sync",        "dirsync",    "symfollow",    "nosymfollow", "lazytime"};
+constexpr std::array<std::string_view, 10> kPassedOn = {
+    "allow_other", "allow_root", "noexec",    "noatime",     "nodiratime",
+    "sync",        "dirsync",    "symfollow", "nosymfollow", "lazytime"};
 constexpr std::array<std::string_view, 4> kPassedOnWithValue = {"context", "fscontext",
                                                                 "defcontext", "rootcontext"};
 
@@ -139,6 +139,8 @@ Result<bool> TakeCommonOption(const NamedOption& option, CommonMountOptions& opt
     ASSIGN_OR_RETURN(options.subtype, ValueOf(option));
   } else if (option.name == "nonempty") {
     options.nonempty = true;
+  } else if (option.name == "auto_unmount") {
+    options.auto_unmount = true;
   } else if (option.name == "debug") {
     options.debug = true;
   } else {

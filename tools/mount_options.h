@@ -27,6 +27,7 @@ struct CommonMountOptions {
   std::optional<std::string> fsname;
   std::optional<std::string> subtype;
   bool nonempty = false;
+  bool auto_unmount = false;
   bool debug = false;
   unsigned max_threads = 10;
   unsigned readahead_kib = 1024;  // of the kernel's, raised where permitted; 0: left as it is

@@ -159,6 +159,7 @@ SessionOptions MakeSession(const MountCommandLine& line, const CommonMountOption
     session.mount_options.push_back("max_read=" + std::to_string(common.max_read_bytes));
   }
   session.nonempty = common.nonempty;
+  session.auto_unmount = common.auto_unmount;
   session.max_threads = common.max_threads;
   session.readahead_kib = common.readahead_kib;
   session.debug = line.debug || common.debug;
@@ -190,7 +191,6 @@ Result<ReadMountOptions> ResolveMount(const MountCommandLine& line) {
   ASSIGN_OR_RETURN(mount.files, ResolveSources(line.sources));
   mount.session = MakeSession(line, common);
   mount.ops.max_read_bytes = common.max_read_bytes;
-  mount.ops.answer_opendir = std::ranges::count(common.passed_on, "auto_unmount") > 0;
   mount.log = MakeLog(line, mount.session.debug);
   return mount;
 }

@@ -5,7 +5,6 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
-#include <cstring>
 #include <memory>
 #include <string>
 
@@ -34,15 +33,14 @@ class CountingObserver : public ReadObserver {
 // A file on disk and everything a mount of it needs but the kernel.
 class Mounted {
  public:
-  explicit Mounted(const std::string& beton, const TreeOptions& options = {},
-                   const ReadOpsOptions& ops_options = {}) {
+  explicit Mounted(const std::string& beton, const TreeOptions& options = {}) {
     const std::string path = dir_.Write("test.beton", beton);
     shards_ = std::move(*Shards::Open({path}));
     tree_ = std::move(*Tree::Make(*shards_, options));
     control_ = std::make_unique<ControlFiles>(*tree_);
     control_->AddLasting("hello", [] { return TextDocument("hello\n"); });
     control_->AddChanging("count", [this] { return TextDocument(std::to_string(++count_)); });
-    ops_ = std::make_unique<ReadOps>(*tree_, *control_, &observer_, ops_options);
+    ops_ = std::make_unique<ReadOps>(*tree_, *control_, &observer_, ReadOpsOptions{});
     kernel_ = std::make_unique<FakeKernel>(ReadOps::Table(), ops_.get());
   }
 
@@ -87,18 +85,6 @@ TEST(ReadOps, AsksTheKernelForWhatMakesItFast) {
   EXPECT_EQ(mount.kernel().Open(FUSE_ROOT_ID).error, ENOSYS);
   EXPECT_EQ(mount.kernel().Opendir(FUSE_ROOT_ID).error, ENOSYS);
   EXPECT_EQ(mount.kernel().Ask(FUSE_FLUSH, FUSE_ROOT_ID, std::string(24, '\0')).error, ENOSYS);
-}
-
-TEST(ReadOps, OpensDirectoriesWhereAutoUnmountHasToSeeThatNobodyDoes) {
-  ReadOpsOptions options;
-  options.answer_opendir = true;
-  Mounted mount(test::NamedBeton().Build(), {}, options);
-  const auto opened = mount.kernel().Opendir(FUSE_ROOT_ID);
-  EXPECT_EQ(opened.error, 0);
-  fuse_open_out out{};
-  ASSERT_EQ(opened.body.size(), sizeof out);
-  std::memcpy(&out, opened.body.data(), sizeof out);
-  EXPECT_EQ(out.open_flags, uint32_t{FOPEN_KEEP_CACHE | FOPEN_CACHE_DIR});
 }
 
 // The numbers of these FUSE_CAP_* are those of the protocol.

@@ -5,13 +5,16 @@
 #include <gtest/gtest.h>
 #include <sched.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
+#include <functional>
 #include <string>
 
 #include "fs/sandbox.h"
@@ -99,6 +102,49 @@ TEST_F(UnmountHelperTest, SignalsThatEndTheDaemonDoNotEndIt) {
     if (helper->Unmount(UnmountHelper::Kind::kPlain)) return false;
     for (const int signal_number : {SIGTERM, SIGINT, SIGHUP}) kill(OnlyChild(), signal_number);
     return helper->Unmount(UnmountHelper::Kind::kLazy).has_value();
+  });
+}
+
+// A daemon that starts a helper, lives on with it, and is killed; returns when the helper is gone.
+void KilledDaemon(const std::string& mountpoint, bool auto_unmount,
+                  const std::function<void(UnmountHelper&)>& life) {
+  static_cast<void>(prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0));  // to wait for its helper, too
+  if (fork() == 0) {
+    auto helper = UnmountHelper::Start(mountpoint, auto_unmount);
+    if (helper) life(*helper);
+    kill(getpid(), SIGKILL);
+  }
+  while (wait(nullptr) > 0 || errno == EINTR) {
+  }
+}
+
+TEST_F(UnmountHelperTest, WithAutoUnmountItUnmountsForADaemonThatWasKilled) {
+  ExpectWithMount([&] {
+    KilledDaemon(mountpoint_, /*auto_unmount=*/true, [](UnmountHelper&) {});
+    return !IsMounted();
+  });
+}
+
+TEST_F(UnmountHelperTest, WithoutAutoUnmountItDoesNot) {
+  ExpectWithMount([&] {
+    KilledDaemon(mountpoint_, /*auto_unmount=*/false, [](UnmountHelper&) {});
+    return IsMounted();
+  });
+}
+
+TEST_F(UnmountHelperTest, WithAutoUnmountItLeavesWhatWasMountedThereLater) {
+  ExpectWithMount([&] {
+    KilledDaemon(mountpoint_, /*auto_unmount=*/true, [&](UnmountHelper&) {
+      static_cast<void>(mount("tmpfs", mountpoint_.c_str(), "tmpfs", 0, nullptr));
+    });
+    return IsMounted() && umount(mountpoint_.c_str()) == 0 && IsMounted();
+  });
+}
+
+TEST_F(UnmountHelperTest, WithAutoUnmountItLeavesWhatIsMountedWhenTheDaemonEndsAsItShould) {
+  ExpectWithMount([&] {
+    { const auto helper = UnmountHelper::Start(mountpoint_, /*auto_unmount=*/true); }
+    return IsMounted();
   });
 }
 

@@ -118,6 +118,18 @@ def test_an_ordinary_user_mounts_reads_and_unmounts(user_script, corpus):
 
 
 @needs_root
+def test_an_ordinary_users_auto_unmount(user_script):
+    done = user_script("""
+        user "$betonfs" mount "$file" "$mnt" -o auto_unmount
+        kill -9 "$(user cat "$mnt/.betonfs/pid")"
+        for _ in $(seq 600); do grep -q " $mnt " /proc/self/mounts || break; sleep 0.1; done
+        if grep -q " $mnt " /proc/self/mounts; then echo still mounted; fi
+    """)
+    assert done.returncode == 0, done
+    assert done.stdout == ""
+
+
+@needs_root
 def test_another_user_and_even_root_are_refused(user_script):
     done = user_script("""
         user "$betonfs" mount "$file" "$mnt"
