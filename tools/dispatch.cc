@@ -14,10 +14,24 @@ constexpr std::initializer_list<AddCommand> kCommands{
     AddDiscard, AddOrder,  AddLs,     AddCat,   AddInfo,   AddUnpack, AddCheck,
 };
 
+// CLI11 misses what is required before it looks at what is there instead.
+std::string WhatIsWrong(const CLI::App& app, const CLI::Error& error) {
+  const std::vector<std::string> unknown = app.remaining();
+  if (dynamic_cast<const CLI::RequiredError*>(&error) == nullptr || unknown.empty()) {
+    return error.what();
+  }
+  const std::string kind = unknown.front().starts_with('-') ? "option" : "command";
+  return "no " + kind + " '" + unknown.front() + "'";
+}
+
 std::string UsageError(const CLI::App* app, const CLI::Error& error) {
   std::string command = "betonfs";
-  for (const CLI::App* chosen : app->get_subcommands()) command += ' ' + chosen->get_name();
-  return "betonfs: " + std::string(error.what()) + "\nTry '" + command + " --help'.\n";
+  const CLI::App* last = app;
+  for (const CLI::App* chosen : app->get_subcommands()) {
+    command += ' ' + chosen->get_name();
+    last = chosen;
+  }
+  return "betonfs: " + WhatIsWrong(*last, error) + "\nTry '" + command + " --help'.\n";
 }
 
 }  // namespace

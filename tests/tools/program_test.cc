@@ -34,5 +34,12 @@ TEST(Program, UsageErrorsSayWhatIsWrongAndWhereHelpIs) {
   }
 }
 
+TEST(Program, UsageErrorsNameWhatIsNotKnown) {
+  EXPECT_THAT(RunBetonfs({"frob"}).err, HasSubstr("no command 'frob'"));
+  EXPECT_THAT(RunBetonfs({"--frob"}).err, HasSubstr("no option '--frob'"));
+  EXPECT_THAT(RunBetonfs({"pack", "--frob"}).err, HasSubstr("no option '--frob'"));
+  EXPECT_THAT(RunBetonfs({"pack"}).err, HasSubstr("DIR is required"));
+}
+
 }  // namespace
 }  // namespace betonfs::test
