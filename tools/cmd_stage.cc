@@ -74,17 +74,13 @@ Result<StagingMountOptions> Resolve(const StageCommandLine& line) {
   ASSIGN_OR_RETURN(options.commit, ResolveCommit(line.commit));
   // The daemon's working directory is the root.
   options.stage.beton_path = std::filesystem::absolute(line.beton_path).lexically_normal();
+  TakeOver(common, options.session);
   options.session.mountpoint = line.mountpoint;
   options.session.fsname = common.fsname.value_or(options.stage.beton_path);
-  options.session.subtype = common.subtype.value_or("betonfs");
   options.session.mount_options = common.passed_on;
   options.session.mount_options.push_back("rw");
   options.session.mount_options.push_back("default_permissions");
-  options.session.nonempty = common.nonempty;
-  options.session.auto_unmount = common.auto_unmount;
-  options.session.max_threads = common.max_threads;
-  options.session.readahead_kib = common.readahead_kib;
-  options.session.debug = common.debug || line.debug;
+  options.session.debug |= line.debug;
   const bool foreground = line.foreground || options.session.debug;
   options.log.target = !line.log_file.empty() ? LogTarget::kFile
                        : foreground           ? LogTarget::kStderr

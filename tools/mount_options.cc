@@ -149,6 +149,15 @@ Result<bool> TakeCommonOption(const NamedOption& option, CommonMountOptions& opt
   return true;
 }
 
+void TakeOver(const CommonMountOptions& common, SessionOptions& session) {
+  session.subtype = common.subtype.value_or("betonfs");
+  session.nonempty = common.nonempty;
+  session.auto_unmount = common.auto_unmount;
+  session.debug = common.debug;
+  session.max_threads = common.max_threads;
+  session.readahead_kib = common.readahead_kib;
+}
+
 tl::unexpected<Error> UnknownOption(const NamedOption& option) {
   return Fail(
       ErrorKind::kInvalidArgument,

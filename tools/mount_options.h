@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/result.h"
+#include "fs/session.h"
 
 namespace betonfs {
 
@@ -40,6 +41,10 @@ struct CommonMountOptions {
 // which a mount of this kind never gives.  Returns whether it did.
 // Error kInvalidArgument: a value that does not fit, or a missing one
 Result<bool> TakeCommonOption(const NamedOption& option, CommonMountOptions& options);
+
+// What every session takes over as it is.  `passed_on`, `fsname` and `max_read_bytes` are left to
+// the kind of mount, which has a say in them.
+void TakeOver(const CommonMountOptions& common, SessionOptions& session);
 
 // The value of an option that needs one.  Error kInvalidArgument: there is none.
 Result<std::string> ValueOf(const NamedOption& option);

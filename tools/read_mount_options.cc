@@ -149,20 +149,16 @@ Status TakeOption(const NamedOption& option, CommonMountOptions& common, ReadMou
 
 SessionOptions MakeSession(const MountCommandLine& line, const CommonMountOptions& common) {
   SessionOptions session;
+  TakeOver(common, session);
   session.mountpoint = line.mountpoint;
   session.fsname = common.fsname.value_or(SourceName(line.sources));
-  session.subtype = common.subtype.value_or("betonfs");
   session.mount_options = {"ro", "nosuid", "nodev", "default_permissions"};
   session.mount_options.insert(session.mount_options.end(), common.passed_on.begin(),
                                common.passed_on.end());
   if (common.max_read_bytes != 0) {
     session.mount_options.push_back("max_read=" + std::to_string(common.max_read_bytes));
   }
-  session.nonempty = common.nonempty;
-  session.auto_unmount = common.auto_unmount;
-  session.max_threads = common.max_threads;
-  session.readahead_kib = common.readahead_kib;
-  session.debug = line.debug || common.debug;
+  session.debug |= line.debug;
   return session;
 }
 
