@@ -64,9 +64,11 @@ void StagingOps::Read(Reply reply, fuse_ino_t ino, size_t size, off_t offset,
                       fuse_file_info* file) {
   const auto from = static_cast<uint64_t>(offset);
   if (StagingControl::Owns(ino)) {
-    const Bytes all = AsBytes(*ControlContents(*file));
-    const uint64_t begin = std::min<uint64_t>(from, all.size());
-    std::move(reply).Data(all.subspan(begin, std::min<uint64_t>(size, all.size() - begin)));
+    // A copy of its own: whoever has the answer may close the file, and RELEASE free the contents,
+    // before the sending of them has returned here.
+    const std::string& all = *ControlContents(*file);
+    const std::string part = all.substr(std::min<uint64_t>(from, all.size()), size);
+    std::move(reply).Data(part);
     return;
   }
   std::vector<std::byte> buffer;

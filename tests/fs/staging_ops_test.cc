@@ -11,7 +11,9 @@
 #include <cstring>
 #include <set>
 #include <thread>
+#include <vector>
 
+#include "core/text.h"
 #include "tests/support/fake_kernel.h"
 #include "tests/support/staging.h"
 #include "tests/support/temp_dir.h"
@@ -360,6 +362,27 @@ TEST_F(StagingOpsTest, CommitsWhatIsStagedWhenCommitIsWrittenTo) {
   ASSERT_TRUE(report);
   EXPECT_EQ(report->num_samples, 1u);
   EXPECT_NE(test::ReadFile(dir_ / "out.beton").find("contents"), std::string::npos);
+}
+
+// RELEASE comes as soon as READ is answered, on another thread than the one that still answers.
+TEST_F(StagingOpsTest, ControlFilesAreReadAndClosedByManyAtOnce) {
+  const uint64_t pid = Find(".betonfs/pid");
+  const uint64_t status = Find(".betonfs/status");
+  const std::string expected = Cat(getpid(), "\n");
+  const auto read_again_and_again = [&] {
+    for (int round = 0; round < 200; ++round) {
+      for (const uint64_t file : {pid, status}) {
+        const auto reader = Take<fuse_open_out>(Open(file, O_RDONLY));
+        const std::string text = kernel_.Read(file, 0, 1 << 16, reader.fh).body;
+        EXPECT_EQ(Release(file, reader.fh), 0);
+        if (file == pid) EXPECT_EQ(text, expected);
+        if (file == status) EXPECT_THAT(text, testing::HasSubstr("uncommitted_changes"));
+      }
+    }
+  };
+  std::vector<std::thread> readers;
+  for (int i = 0; i < 4; ++i) readers.emplace_back(read_again_and_again);
+  for (std::thread& reader : readers) reader.join();
 }
 
 TEST_F(StagingOpsTest, NobodyPutsAnythingIntoTheControlDirectoryOrInItsPlace) {
