@@ -70,6 +70,17 @@ class MountPusherTest : public ::testing::Test {
     return samples;
   }
   uint64_t InoOf(uint64_t sample) const { return tree_->MainFile(SampleIndex{sample}).value(); }
+  // A READ that the pusher has heard of: an offer that meets its queue's lock taken is dropped, and
+  // the next READ makes it again.
+  std::string ReadHeard(uint64_t sample) {
+    std::string contents;
+    uint64_t dropped;
+    do {
+      dropped = pusher_->counters().offers_dropped;
+      contents = kernel_->Read(InoOf(sample), 0, 4096).body;
+    } while (pusher_->counters().offers_dropped != dropped);
+    return contents;
+  }
 
   test::TempDir dir_;
   std::unique_ptr<Shards> shards_;
@@ -84,7 +95,7 @@ TEST_F(MountPusherTest, OneReadBringsItsNeighboursByteForByte) {
   Start();
   const auto known = Scan();
   EXPECT_EQ(known.size(), kMountSamples);
-  EXPECT_EQ(kernel_->Read(InoOf(100), 0, 4096).body, LineOf(100));
+  EXPECT_EQ(ReadHeard(100), LineOf(100));
   FakeStore store;
   int stores = 0;
   while (stores < 50 && kernel_->TakeStore(store, kLimit_s)) {
@@ -102,7 +113,7 @@ TEST_F(MountPusherTest, InodesTheKernelForgotAreNotPushed) {
   for (uint64_t s = 0; s < kMountSamples; s += 2) kernel_->Forget(InoOf(s), 1);
   // FORGET has no answer; requests are taken up in order, but by several threads.
   while (ops_->stats().Totals(OpKind::kForget).count < kMountSamples / 2) std::this_thread::yield();
-  kernel_->Read(InoOf(101), 0, 4096);
+  ReadHeard(101);
   FakeStore store;
   for (int i = 0; i < 20; ++i) {
     ASSERT_TRUE(kernel_->TakeStore(store, kLimit_s));
@@ -157,6 +168,9 @@ TEST_F(MountPusherTest, OffStoresNothing) {
 TEST_F(MountPusherTest, EveryByteIsRightWhateverHappensAtOnce) {
   Start(PushMode::kPage);
   Scan();
+  ReadHeard(0);
+  FakeStore first;  // so that there is something to stop
+  ASSERT_TRUE(kernel_->TakeStore(first, kLimit_s));
   std::atomic<bool> done{false};
   std::atomic<int> wrong{0};
   std::vector<std::thread> threads;
@@ -188,7 +202,6 @@ TEST_F(MountPusherTest, EveryByteIsRightWhateverHappensAtOnce) {
   threads[3].join();
   threads[4].join();
   EXPECT_EQ(wrong, 0);
-  EXPECT_GT(pusher_->counters().files_pushed, 0u);
 }
 
 }  // namespace
