@@ -101,8 +101,8 @@ Status RestrictFiles(const SandboxOptions& options) {
     RETURN_IF_ERROR(allow(path, kReadFile | kWriteFile));
   }
   if (kSanitizers) RETURN_IF_ERROR(allow("/", kRead));
-#ifdef BETONFS_COVERAGE_DIR
-  RETURN_IF_ERROR(allow(BETONFS_COVERAGE_DIR, kRead | kWriteFile | kTruncate | kChangeTree));
+#ifdef BETONFS_REPORT_DIR
+  RETURN_IF_ERROR(allow(BETONFS_REPORT_DIR, kRead | kWriteFile | kTruncate | kChangeTree));
 #endif
   for (const std::string& path : options.readable) RETURN_IF_ERROR(allow(path, kRead));
   for (const std::string& path : options.writable) {
