@@ -3,8 +3,10 @@
 #include <sys/statvfs.h>
 
 #include <algorithm>
+#include <memory>
 #include <mutex>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -20,10 +22,6 @@ namespace {
 enum Handle : uint64_t { kReader = 0, kWriter = 1 };
 
 bool WantsToWrite(const fuse_file_info& file) { return (file.flags & O_ACCMODE) != O_RDONLY; }
-
-std::string* ControlContents(const fuse_file_info& file) {
-  return reinterpret_cast<std::string*>(file.fh);
-}
 
 }  // namespace
 
@@ -43,7 +41,7 @@ void StagingOps::Create(Reply reply, fuse_ino_t parent, const char* name, mode_t
 
 void StagingOps::Open(Reply reply, fuse_ino_t ino, fuse_file_info* file) {
   if (StagingControl::Owns(ino)) {
-    file->fh = reinterpret_cast<uint64_t>(new std::string(control_.Contents(ino)));
+    file->fh = control_files_.Add(std::make_shared<const std::string>(control_.Contents(ino)));
     file->direct_io = 1;
     return std::move(reply).Open(*file);
   }
@@ -64,11 +62,10 @@ void StagingOps::Read(Reply reply, fuse_ino_t ino, size_t size, off_t offset,
                       fuse_file_info* file) {
   const auto from = static_cast<uint64_t>(offset);
   if (StagingControl::Owns(ino)) {
-    // A copy of its own: whoever has the answer may close the file, and RELEASE free the contents,
-    // before the sending of them has returned here.
-    const std::string& all = *ControlContents(*file);
-    const std::string part = all.substr(std::min<uint64_t>(from, all.size()), size);
-    std::move(reply).Data(part);
+    const auto text = control_files_.Find(file->fh);
+    if (!text) return std::move(reply).Err(EBADF);
+    const uint64_t begin = std::min<uint64_t>(from, text->size());
+    std::move(reply).Data(std::string_view(*text).substr(begin, size));
     return;
   }
   std::vector<std::byte> buffer;
@@ -99,7 +96,7 @@ void StagingOps::Flush(Reply reply, fuse_ino_t ino, fuse_file_info* file) {
 
 void StagingOps::Release(Reply reply, fuse_ino_t ino, fuse_file_info* file) {
   if (StagingControl::Owns(ino)) {
-    delete ControlContents(*file);
+    control_files_.Remove(file->fh);
     return std::move(reply).Err(0);
   }
   if (file->fh == kReader) return std::move(reply).Err(0);
@@ -153,20 +150,13 @@ void StagingOps::CopyFileRange(Reply reply, fuse_ino_t from, off_t from_offset, 
 
 // ---- Directories --------------------------------------------------------------------------------
 
-// What an open directory lists: the entries it had when reading began, each looked up when its turn
-// comes, so that what is removed meanwhile is not shown and what stays is shown once.
-struct StagingOps::Listing {
-  std::mutex mutex;  // readers of one descriptor take turns
-  std::vector<uint32_t> ids;
-};
-
 void StagingOps::Opendir(Reply reply, fuse_ino_t, fuse_file_info* file) {
-  file->fh = reinterpret_cast<uint64_t>(new Listing);
+  file->fh = listings_.Add(std::make_shared<Listing>());
   std::move(reply).Open(*file);
 }
 
 void StagingOps::Releasedir(Reply reply, fuse_ino_t, fuse_file_info* file) {
-  delete reinterpret_cast<Listing*>(file->fh);
+  listings_.Remove(file->fh);
   std::move(reply).Err(0);
 }
 
@@ -218,11 +208,12 @@ void StagingOps::ListDirectory(fuse_ino_t ino, off_t offset, Listing& listing, b
 template <class AddToReply>
 std::string StagingOps::FillReply(fuse_ino_t ino, size_t size, off_t offset,
                                   const fuse_file_info& file, bool plus, AddToReply add) {
-  auto& listing = *reinterpret_cast<Listing*>(file.fh);
+  const auto listing = listings_.Find(file.fh);
+  if (!listing) return {};
   std::string text(size, '\0');
   size_t used = 0;
-  const std::lock_guard lock(listing.mutex);
-  ListDirectory(ino, offset, listing, plus,
+  const std::lock_guard lock(listing->mutex);
+  ListDirectory(ino, offset, *listing, plus,
                 [&](const char* name, const fuse_entry_param& entry, off_t next) {
                   const size_t needed = add(text.data() + used, size - used, name, entry, next);
                   if (needed > size - used) return false;

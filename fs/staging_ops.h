@@ -2,9 +2,12 @@
 #pragma once
 
 #include <cstdint>
+#include <mutex>
 #include <string>
+#include <vector>
 
 #include "core/staging_area.h"
+#include "fs/handle_table.h"
 #include "fs/reply.h"
 #include "fs/staging_control.h"
 
@@ -70,7 +73,12 @@ class StagingOps {
   void Statfs(Reply reply, fuse_ino_t ino);
 
  private:
-  struct Listing;
+  // What an open directory lists: the entries it had when reading began, each looked up when its
+  // turn comes, so that what is removed meanwhile is not shown and what stays is shown once.
+  struct Listing {
+    std::mutex mutex;  // readers of one descriptor take turns
+    std::vector<uint32_t> ids;
+  };
   template <class AddEntry>
   void ListDirectory(fuse_ino_t ino, off_t offset, Listing& listing, bool plus, AddEntry add);
   template <class AddToReply>
@@ -89,6 +97,8 @@ class StagingOps {
   StagingControl& control_;
   uid_t uid_;
   gid_t gid_;
+  HandleTable<const std::string> control_files_;  // what a reader gets, made when it is opened
+  HandleTable<Listing> listings_;
 };
 
 }  // namespace betonfs
