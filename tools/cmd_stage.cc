@@ -58,7 +58,7 @@ Status TakeOption(const NamedOption& option, CommonMountOptions& common,
     }
     mount.sandbox = value == "on";
   } else {
-    return UnknownOption(option);
+    return UnknownOption(option, "stage");
   }
   return {};
 }

@@ -81,10 +81,7 @@ Result<bool> TakeNumber(const NamedOption& option, CommonMountOptions& options) 
     options.readahead_kib = static_cast<unsigned>(bytes / 1024);
     return true;
   }
-  if (option.name != "max_read") return false;
-  ASSIGN_OR_RETURN(options.max_read_bytes, NumberOf(option, 1 << 20));
-  if (options.max_read_bytes == 0 || options.max_read_bytes >= 4096) return true;
-  return Fail(ErrorKind::kInvalidArgument, "mount option max_read: less than a page of 4096 bytes");
+  return false;
 }
 
 }  // namespace
@@ -158,10 +155,10 @@ void TakeOver(const CommonMountOptions& common, SessionOptions& session) {
   session.readahead_kib = common.readahead_kib;
 }
 
-tl::unexpected<Error> UnknownOption(const NamedOption& option) {
-  return Fail(
-      ErrorKind::kInvalidArgument,
-      "mount option '" + option.name + "' is not known ('betonfs mount --help' lists them)");
+tl::unexpected<Error> UnknownOption(const NamedOption& option, const std::string& command) {
+  return Fail(ErrorKind::kInvalidArgument, "mount option '" + option.name +
+                                               "' is not known ('betonfs " + command +
+                                               " --help' lists them)");
 }
 
 }  // namespace betonfs

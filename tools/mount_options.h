@@ -32,7 +32,6 @@ struct CommonMountOptions {
   bool debug = false;
   unsigned max_threads = 10;
   unsigned readahead_kib = 1024;  // of the kernel's, raised where permitted; 0: left as it is
-  uint32_t max_read_bytes = 0;    // 0: the kernel's own limit
 };
 
 // Takes `option` if it is one of these: those passed on; those of fstab that mean something to
@@ -42,8 +41,8 @@ struct CommonMountOptions {
 // Error kInvalidArgument: a value that does not fit, or a missing one
 Result<bool> TakeCommonOption(const NamedOption& option, CommonMountOptions& options);
 
-// What every session takes over as it is.  `passed_on`, `fsname` and `max_read_bytes` are left to
-// the kind of mount, which has a say in them.
+// What every session takes over as it is.  `passed_on` and `fsname` are left to the kind of mount,
+// which has a say in them.
 void TakeOver(const CommonMountOptions& common, SessionOptions& session);
 
 // The value of an option that needs one.  Error kInvalidArgument: there is none.
@@ -52,6 +51,7 @@ Result<std::string> ValueOf(const NamedOption& option);
 // `max`.
 Result<uint64_t> SizeOf(const NamedOption& option, uint64_t max);
 
-tl::unexpected<Error> UnknownOption(const NamedOption& option);
+// `command`: whose --help lists the options that are known.
+tl::unexpected<Error> UnknownOption(const NamedOption& option, const std::string& command);
 
 }  // namespace betonfs

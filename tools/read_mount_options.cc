@@ -135,6 +135,14 @@ Result<bool> TakeTrustOption(const NamedOption& option, ReadMountOptions& mount)
   return true;
 }
 
+Result<bool> TakeMaxRead(const NamedOption& option, ReadOpsOptions& ops) {
+  if (option.name != "max_read") return false;
+  ASSIGN_OR_RETURN(const uint64_t bytes, SizeOf(option, 1 << 20));
+  if (bytes != 0 && bytes < 4096) return BadValue(option, "4096 bytes, which is a page, or more");
+  ops.max_read_bytes = static_cast<uint32_t>(bytes);
+  return true;
+}
+
 Status TakeOption(const NamedOption& option, CommonMountOptions& common, ReadMountOptions& mount) {
   ASSIGN_OR_RETURN(const bool taken, TakeCommonOption(option, common));
   if (taken) return {};
@@ -144,10 +152,13 @@ Status TakeOption(const NamedOption& option, CommonMountOptions& common, ReadMou
   if (of_push) return {};
   ASSIGN_OR_RETURN(const bool of_trust, TakeTrustOption(option, mount));
   if (of_trust) return {};
-  return UnknownOption(option);
+  ASSIGN_OR_RETURN(const bool is_max_read, TakeMaxRead(option, mount.ops));
+  if (is_max_read) return {};
+  return UnknownOption(option, "mount");
 }
 
-SessionOptions MakeSession(const MountCommandLine& line, const CommonMountOptions& common) {
+SessionOptions MakeSession(const MountCommandLine& line, const CommonMountOptions& common,
+                           uint32_t max_read_bytes) {
   SessionOptions session;
   TakeOver(common, session);
   session.mountpoint = line.mountpoint;
@@ -155,8 +166,8 @@ SessionOptions MakeSession(const MountCommandLine& line, const CommonMountOption
   session.mount_options = {"ro", "nosuid", "nodev", "default_permissions"};
   session.mount_options.insert(session.mount_options.end(), common.passed_on.begin(),
                                common.passed_on.end());
-  if (common.max_read_bytes != 0) {
-    session.mount_options.push_back("max_read=" + std::to_string(common.max_read_bytes));
+  if (max_read_bytes != 0) {
+    session.mount_options.push_back("max_read=" + std::to_string(max_read_bytes));
   }
   session.debug |= line.debug;
   return session;
@@ -185,8 +196,7 @@ Result<ReadMountOptions> ResolveMount(const MountCommandLine& line) {
     }
   }
   ASSIGN_OR_RETURN(mount.files, ResolveSources(line.sources));
-  mount.session = MakeSession(line, common);
-  mount.ops.max_read_bytes = common.max_read_bytes;
+  mount.session = MakeSession(line, common, mount.ops.max_read_bytes);
   mount.log = MakeLog(line, mount.session.debug);
   return mount;
 }

@@ -247,6 +247,14 @@ def test_options_that_make_no_sense_are_refused(beton, point, options, said):
     assert not mounts.is_mounted(point)
 
 
+@pytest.mark.parametrize("options", ["nonsense", "max_read=4096", "push=page"])
+def test_a_staging_mount_refuses_what_only_a_reading_one_can_do(tmp_path, point, options):
+    said = refused(USAGE, "stage", tmp_path / "out.beton", point, "-o", options)
+    name = options.split("=")[0]
+    assert f"'{name}' is not known ('betonfs stage --help' lists them)" in said
+    assert not mounts.is_mounted(point)
+
+
 def test_no_dev_fuse_is_said_in_one_line(beton, point):
     hide = "mount -t tmpfs none /dev && mknod -m 666 /dev/null c 1 3 || exit 77; exec \"$@\""
     command = (mounts.BETONFS, "mount", beton, point)
