@@ -11,7 +11,8 @@ namespace betonfs {
 
 // Owns what is open, so that what nobody closes before the mount ends is freed with the table.
 // Whoever found something owns it, too: the answer to a READ may bring RELEASE before it has been
-// sent whole. Any thread may call anything; each call takes the lock for the time of a hash lookup.
+// sent whole.  Any thread may call anything; each call takes the lock for the time of a hash
+// lookup.
 template <class T>
 class HandleTable {
  public:
@@ -30,12 +31,9 @@ class HandleTable {
   }
 
   void Remove(uint64_t handle) {
-    std::shared_ptr<T> last_owner;  // is freed outside the lock
+    typename decltype(values_)::node_type removed;  // is freed outside the lock
     const std::lock_guard lock(mutex_);
-    const auto found = values_.find(handle);
-    if (found == values_.end()) return;
-    last_owner = std::move(found->second);
-    values_.erase(found);
+    removed = values_.extract(handle);
   }
 
  private:

@@ -112,6 +112,9 @@ Status ServeReadMount(const ReadMountOptions& options, StartAnnouncer& announcer
   {
     SessionOptions session_options = options.session;
     session_options.unmount_by_helper = options.sandbox;
+    if (const uint32_t max_read_bytes = options.ops.max_read_bytes; max_read_bytes != 0) {
+      session_options.mount_options.push_back("max_read=" + std::to_string(max_read_bytes));
+    }
     ASSIGN_OR_RETURN(const auto session, Session::Mount(ReadOps::Table(), &ops, session_options));
     mounted = session.get();
     if (options.sandbox) StartSandbox();  // before there are threads

@@ -14,7 +14,7 @@
 namespace betonfs {
 
 struct ReadOpsOptions {
-  // Largest READ; must be what the mount option max_read says.  0: the kernel's own limit (1 MiB).
+  // Largest READ; the mount gets the option max_read with it.  0: the kernel's own, 1 MiB.
   uint32_t max_read_bytes = 0;
   // Answers ioctls on files of the control directory; called from any request thread.
   std::function<Status(unsigned command, Bytes in)> ioctl;

@@ -206,42 +206,40 @@ void StagingOps::ListDirectory(fuse_ino_t ino, off_t offset, Listing& listing, b
 
 // The lock is given up before the answer is sent: it may bring RELEASEDIR.
 template <class AddToReply>
-std::string StagingOps::FillReply(fuse_ino_t ino, size_t size, off_t offset,
-                                  const fuse_file_info& file, bool plus, AddToReply add) {
+void StagingOps::AnswerListing(Reply reply, fuse_ino_t ino, size_t size, off_t offset,
+                               const fuse_file_info& file, bool plus, AddToReply add) {
   const auto listing = listings_.Find(file.fh);
-  if (!listing) return {};
+  if (!listing) return std::move(reply).Err(EBADF);
   std::string text(size, '\0');
   size_t used = 0;
-  const std::lock_guard lock(listing->mutex);
-  ListDirectory(ino, offset, *listing, plus,
-                [&](const char* name, const fuse_entry_param& entry, off_t next) {
-                  const size_t needed = add(text.data() + used, size - used, name, entry, next);
-                  if (needed > size - used) return false;
-                  used += needed;
-                  return true;
-                });
-  text.resize(used);
-  return text;
+  {
+    const std::lock_guard lock(listing->mutex);
+    ListDirectory(ino, offset, *listing, plus,
+                  [&](const char* name, const fuse_entry_param& entry, off_t next) {
+                    const size_t needed =
+                        add(reply.request(), text.data() + used, size - used, name, entry, next);
+                    if (needed > size - used) return false;
+                    used += needed;
+                    return true;
+                  });
+  }
+  std::move(reply).Data(std::string_view(text).substr(0, used));
 }
 
 void StagingOps::Readdir(Reply reply, fuse_ino_t ino, size_t size, off_t offset,
                          fuse_file_info* file) {
-  const std::string text = FillReply(
-      ino, size, offset, *file, false,
-      [&](char* to, size_t room, const char* name, const fuse_entry_param& entry, off_t next) {
-        return fuse_add_direntry(reply.request(), to, room, name, &entry.attr, next);
-      });
-  std::move(reply).Data(text);
+  AnswerListing(
+      std::move(reply), ino, size, offset, *file, false,
+      [](fuse_req_t request, char* to, size_t room, const char* name, const fuse_entry_param& entry,
+         off_t next) { return fuse_add_direntry(request, to, room, name, &entry.attr, next); });
 }
 
 void StagingOps::Readdirplus(Reply reply, fuse_ino_t ino, size_t size, off_t offset,
                              fuse_file_info* file) {
-  const std::string text = FillReply(
-      ino, size, offset, *file, true,
-      [&](char* to, size_t room, const char* name, const fuse_entry_param& entry, off_t next) {
-        return fuse_add_direntry_plus(reply.request(), to, room, name, &entry, next);
-      });
-  std::move(reply).Data(text);
+  AnswerListing(
+      std::move(reply), ino, size, offset, *file, true,
+      [](fuse_req_t request, char* to, size_t room, const char* name, const fuse_entry_param& entry,
+         off_t next) { return fuse_add_direntry_plus(request, to, room, name, &entry, next); });
 }
 
 }  // namespace betonfs

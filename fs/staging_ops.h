@@ -82,8 +82,8 @@ class StagingOps {
   template <class AddEntry>
   void ListDirectory(fuse_ino_t ino, off_t offset, Listing& listing, bool plus, AddEntry add);
   template <class AddToReply>
-  std::string FillReply(fuse_ino_t ino, size_t size, off_t offset, const fuse_file_info& file,
-                        bool plus, AddToReply add);
+  void AnswerListing(Reply reply, fuse_ino_t ino, size_t size, off_t offset,
+                     const fuse_file_info& file, bool plus, AddToReply add);
   static StageIno NodeOf(fuse_ino_t ino) { return StageIno{static_cast<uint32_t>(ino)}; }
   void Fail(Reply reply, const char* op, fuse_ino_t ino, const Error& error) const;
   void AnswerEntry(Reply reply, const char* op, fuse_ino_t parent, const Result<StageAttr>& made);

@@ -157,8 +157,7 @@ Status TakeOption(const NamedOption& option, CommonMountOptions& common, ReadMou
   return UnknownOption(option, "mount");
 }
 
-SessionOptions MakeSession(const MountCommandLine& line, const CommonMountOptions& common,
-                           uint32_t max_read_bytes) {
+SessionOptions MakeSession(const MountCommandLine& line, const CommonMountOptions& common) {
   SessionOptions session;
   TakeOver(common, session);
   session.mountpoint = line.mountpoint;
@@ -166,9 +165,6 @@ SessionOptions MakeSession(const MountCommandLine& line, const CommonMountOption
   session.mount_options = {"ro", "nosuid", "nodev", "default_permissions"};
   session.mount_options.insert(session.mount_options.end(), common.passed_on.begin(),
                                common.passed_on.end());
-  if (max_read_bytes != 0) {
-    session.mount_options.push_back("max_read=" + std::to_string(max_read_bytes));
-  }
   session.debug |= line.debug;
   return session;
 }
@@ -196,7 +192,7 @@ Result<ReadMountOptions> ResolveMount(const MountCommandLine& line) {
     }
   }
   ASSIGN_OR_RETURN(mount.files, ResolveSources(line.sources));
-  mount.session = MakeSession(line, common, mount.ops.max_read_bytes);
+  mount.session = MakeSession(line, common);
   mount.log = MakeLog(line, mount.session.debug);
   return mount;
 }

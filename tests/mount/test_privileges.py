@@ -8,10 +8,9 @@ import signal
 import subprocess
 
 import pytest
-from support import mounts
+from support import mounts, sanitizers
 from support.daemon import Corpus, daemon
 
-SANITIZER_OPTIONS = ("ASAN_OPTIONS", "TSAN_OPTIONS")
 HAS_FILTER = not os.environ.get("BETONFS_SANITIZE")
 USER, OTHER_USER = 65534, 65533
 
@@ -60,8 +59,8 @@ def test_inherited_descriptors_are_closed(corpus, tmp_path):
 
 def test_no_core_dump_of_the_daemon(corpus):
     # A sanitizer would have a word to say first, and exit.
-    unhandled = {name: os.environ.get(name, "") + ":handle_segv=0" for name in SANITIZER_OPTIONS}
-    with daemon(corpus.file, cwd=corpus.file.parent, env=os.environ | unhandled) as mount:
+    unhandled = os.environ | sanitizers.with_option("handle_segv=0")
+    with daemon(corpus.file, cwd=corpus.file.parent, env=unhandled) as mount:
         os.kill(mount.pid, signal.SIGSEGV)
         assert mount.process.wait(timeout=300) == -signal.SIGSEGV
         assert not list(corpus.file.parent.glob("core*"))
